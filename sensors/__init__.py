@@ -1,0 +1,1 @@
+"""ECG patches, real and virtual: bytes to frames. Knows no server and no analysis."""

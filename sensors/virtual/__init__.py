@@ -1,0 +1,1 @@
+"""Patches without hardware: the scripted heart, the replayed record, faults, the radio."""
