@@ -1,0 +1,1 @@
+"""Live analysis by watermark, apart from ingest."""

@@ -1,0 +1,126 @@
+"""The database: one writer at a time, commits in one place.
+
+SQLite runs in WAL mode with ``synchronous=FULL``: a commit that returned is on disk. All
+writing transactions of the process pass one lock, so nobody starves in SQLite's busy
+handler; readers never wait. PostgreSQL needs no lock and gets none.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, Engine, create_engine, event, text
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Session
+
+from clinic_server.bus import Bus
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in Python, UTC without a zone in SQLite, ``timestamptz`` in PostgreSQL."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: datetime | None, dialect: Dialect
+    ) -> datetime | None:
+        """Refuse naive times; store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone must not reach the database")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(
+        self, value: datetime | None, dialect: Dialect
+    ) -> datetime | None:
+        """Give aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _on_sqlite_connect(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions by itself
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",  # an acknowledged commit survives power loss
+        "foreign_keys=ON",
+        "busy_timeout=30000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+class Database:
+    """Engine, the writers' lock and the bell that rings after a commit.
+
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy address; SQLite file or PostgreSQL through psycopg.
+    bus : Bus
+        Rung after the commit, for the topics named with `Database.ring_after_commit`.
+    """
+
+    def __init__(self, url: str, bus: Bus) -> None:
+        self.bus = bus
+        self.is_sqlite = url.startswith("sqlite")
+        self.engine: Engine = create_engine(
+            url,
+            pool_size=32,
+            max_overflow=32,
+            pool_pre_ping=not self.is_sqlite,
+            connect_args={"check_same_thread": False} if self.is_sqlite else {},
+        )
+        self._writer = threading.RLock()
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _on_sqlite_connect)
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Run one transaction: commit at the end, roll back on an exception."""
+        with (
+            self._writer if self.is_sqlite else nullcontext(),
+            Session(self.engine, expire_on_commit=False) as session,
+        ):
+            if self.is_sqlite:
+                # no deferred upgrade: the lock is taken now or not at all
+                session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+            yield session
+            session.commit()
+            topics = session.info.pop("rings", ())
+        for topic in topics:
+            self.bus.ring(topic)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a snapshot for reading; whatever is written in it is thrown away."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            if self.is_sqlite:
+                session.connection().exec_driver_sql("BEGIN")
+            yield session
+            session.rollback()
+
+    def self_check(self) -> None:
+        """Refuse to run on settings that could lose an acknowledged sample."""
+        if self.is_sqlite:
+            with self.engine.connect() as connection:
+                synchronous = connection.execute(text("PRAGMA synchronous")).scalar_one()
+                mode = connection.execute(text("PRAGMA journal_mode")).scalar_one()
+            if synchronous != 2 or mode != "wal":
+                raise RuntimeError(f"unsafe SQLite: synchronous={synchronous} mode={mode}")
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def ring_after_commit(session: Session, topic: str) -> None:
+    """Ask for the bell of ``topic`` once this transaction is on disk."""
+    session.info.setdefault("rings", set()).add(topic)

@@ -1,0 +1,1 @@
+"""The loaned units: issue, enrolment of the phone, return."""

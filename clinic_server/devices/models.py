@@ -1,0 +1,109 @@
+"""Tables of the loaned units and their loans."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, Index, text
+from sqlmodel import Field, SQLModel
+
+from clinic_server.db import UtcDateTime
+
+
+class UnitState(StrEnum):
+    """Where a unit stands. Due and overdue follow from the loan's date, not from here."""
+
+    AVAILABLE = "available"
+    RESERVED = "reserved"
+    ISSUED = "issued"
+    IN_USE = "in_use"
+    RETURNED_DIRTY = "returned_dirty"
+    DISINFECTING = "disinfecting"
+    TESTING = "testing"
+    REPAIR = "repair"
+    LOST = "lost"
+    RETIRED = "retired"
+
+
+class Unit(SQLModel, table=True):
+    """A patch or Holter recorder of the desk."""
+
+    serial: str = Field(primary_key=True, max_length=64)
+    model: str = Field(max_length=64)
+    fs_hz: float
+    lead_names: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    firmware: str = Field(default="", max_length=32)
+    state: UnitState
+    battery_pct: int
+    clock_drift_s: float = 0.0
+    wiped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    disinfected_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    tested_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    note: str = Field(default="", max_length=400)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Issue(SQLModel, table=True):
+    """A loan: one unit to one patient until it is scanned back."""
+
+    __table_args__ = (
+        # one open loan per unit, whatever two desks do at once
+        Index(
+            "uq_issue_open_per_unit",
+            "serial",
+            unique=True,
+            sqlite_where=text("returned_at IS NULL"),
+            postgresql_where=text("returned_at IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    serial: str = Field(foreign_key="unit.serial", index=True, max_length=64)
+    patient_id: int = Field(foreign_key="patient.id", index=True)
+    issued_at: datetime = Field(sa_type=UtcDateTime)
+    issued_by: int = Field(foreign_key="staff.id")
+    due_on: date
+    accessories: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False)
+    )
+    deposit_cny: int = 0
+    terms_signed: bool = False
+    pairing_code_hash: str | None = Field(default=None, max_length=64, unique=True)
+    pairing_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    pairing_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    phone_token_hash: str | None = Field(default=None, max_length=64, unique=True)
+    enrolled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    returned_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    returned_by: int | None = Field(default=None, foreign_key="staff.id")
+    return_condition: str = Field(default="", max_length=32)
+    return_note: str = Field(default="", max_length=400)
+
+
+class PhoneState(SQLModel, table=True):
+    """What the phone last said of itself and the patch."""
+
+    __tablename__ = "phone_state"
+
+    issue_id: int = Field(primary_key=True, foreign_key="issue.id")
+    reported_at: datetime = Field(sa_type=UtcDateTime)
+    """Server time of receipt."""
+    phone_at: datetime = Field(sa_type=UtcDateTime)
+    battery_pct: int | None = None
+    phone_battery_pct: int | None = None
+    leads_on: list[bool] | None = Field(default=None, sa_column=Column(JSON))
+    lead_off_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    link: str = Field(default="", max_length=32)
+    queue_segments: int = 0
+    oldest_unsent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class TimePoint(SQLModel, table=True):
+    """The wristband was scanned at a step of the desk."""
+
+    __tablename__ = "time_point"
+
+    id: int | None = Field(default=None, primary_key=True)
+    patient_id: int = Field(foreign_key="patient.id", index=True)
+    step: str = Field(max_length=32)
+    at: datetime = Field(sa_type=UtcDateTime)
+    staff_id: int = Field(foreign_key="staff.id")

@@ -1,0 +1,1 @@
+"""The page a relative opens from a QR code, without an account."""

@@ -1,0 +1,1 @@
+"""The durable door: a segment is accepted when it is on disk."""

@@ -1,0 +1,1 @@
+"""Patients, their care team and their case: the order of a stay."""

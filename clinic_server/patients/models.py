@@ -1,0 +1,95 @@
+"""Tables of patients, who cares for them, and the course of their case."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column
+from sqlmodel import Field, SQLModel
+
+from clinic_server.db import UtcDateTime
+
+
+class Patient(SQLModel, table=True):
+    """A person sent home."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    mrn: str = Field(unique=True, max_length=32)
+    """Medical record number."""
+    name: str = Field(max_length=64)
+    sex: str = Field(max_length=1)
+    """``F`` or ``M``."""
+    born_on: date
+    phone: str = Field(default="", max_length=32)
+    emergency_name: str = Field(default="", max_length=64)
+    emergency_relation: str = Field(default="", max_length=32)
+    emergency_phone: str = Field(default="", max_length=32)
+    diagnosis: str = Field(default="", max_length=200)
+    procedure: str = Field(default="", max_length=200)
+    procedure_on: date | None = None
+    drugs: str = Field(default="", max_length=400)
+    lvef_pct: int | None = None
+    has_pacemaker: bool = False
+    known_af: bool = False
+    attending_id: int = Field(foreign_key="staff.id", index=True)
+    place: int
+    """Square on the wall; it does not move."""
+    locale: str = Field(default="zh_CN", max_length=8)
+    discharged_on: date | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    removed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class CareTeamMember(SQLModel, table=True):
+    """Somebody besides the attending physician who may see the patient."""
+
+    __tablename__ = "care_team_member"
+
+    id: int | None = Field(default=None, primary_key=True)
+    patient_id: int = Field(foreign_key="patient.id", index=True)
+    staff_id: int = Field(foreign_key="staff.id", index=True)
+    added_at: datetime = Field(sa_type=UtcDateTime)
+    removed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class CaseVerb(StrEnum):
+    """The twelve verbs of rehabilitation after discharge, in their usual order."""
+
+    ISSUE_DEVICE = "issue_device"
+    OPEN_FILE = "open_file"
+    PRESCRIBE_PLAN = "prescribe_plan"
+    REMIND = "remind"
+    MEASURE = "measure"
+    ANALYSE = "analyse"
+    ALARM = "alarm"
+    ADVISE = "advise"
+    FOLLOW_UP_REMOTE = "follow_up_remote"
+    FOLLOW_UP_CLINIC = "follow_up_clinic"
+    RETURN_DEVICE = "return_device"
+    CLOSE_CASE = "close_case"
+
+
+class CaseFile(SQLModel, table=True):
+    """One follow-up: opened at discharge, closed after the device is back."""
+
+    __tablename__ = "case_file"
+
+    id: int | None = Field(default=None, primary_key=True)
+    patient_id: int = Field(foreign_key="patient.id", index=True)
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class CaseEvent(SQLModel, table=True):
+    """A verb was done."""
+
+    __tablename__ = "case_event"
+
+    id: int | None = Field(default=None, primary_key=True)
+    case_id: int = Field(foreign_key="case_file.id", index=True)
+    verb: CaseVerb
+    at: datetime = Field(sa_type=UtcDateTime)
+    actor: str = Field(max_length=80)
+    detail: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False)
+    )

@@ -1,0 +1,1 @@
+"""Follow-up plans, their tasks, and what the nurse has to do."""

@@ -1,0 +1,1 @@
+"""Samples as they arrived, append-only, and the windows cut from them."""

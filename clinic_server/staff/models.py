@@ -1,0 +1,80 @@
+"""Tables of the people who work here, and of everything that was ever done."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column
+from sqlmodel import Field, SQLModel
+
+from clinic_server.db import UtcDateTime
+
+
+class Role(StrEnum):
+    """What a person may do."""
+
+    PHYSICIAN = "physician"
+    NURSE = "nurse"
+    TECHNICIAN = "technician"
+    ADMIN = "admin"
+    """Runs the system; sees no clinical data."""
+
+
+class Staff(SQLModel, table=True):
+    """A person who signs in."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    username: str = Field(unique=True, max_length=64)
+    name: str = Field(max_length=64)
+    role: Role
+    password_hash: str
+    phone: str = Field(default="", max_length=32)
+    locale: str = Field(default="zh_CN", max_length=8)
+    active: bool = True
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class StaffSession(SQLModel, table=True):
+    """A signed-in browser; only the hash of its cookie is kept."""
+
+    __tablename__ = "staff_session"
+
+    token_hash: str = Field(primary_key=True, max_length=64)
+    staff_id: int = Field(foreign_key="staff.id", index=True)
+    csrf_token: str = Field(max_length=64)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    last_seen_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Duty(SQLModel, table=True):
+    """Who is on duty, at which step of the escalation."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    staff_id: int = Field(foreign_key="staff.id", index=True)
+    step: int
+    """1 first, 2 second, 3 head of department."""
+    starts_at: datetime = Field(sa_type=UtcDateTime)
+    ends_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class AuditEntry(SQLModel, table=True):
+    """One action; the hash chains it to the one before."""
+
+    __tablename__ = "audit"
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+    actor_kind: str = Field(max_length=16)
+    """``staff``, ``phone``, ``family``, ``system`` or ``anonymous``."""
+    actor_id: str = Field(default="", max_length=64)
+    action: str = Field(max_length=64, index=True)
+    object_kind: str = Field(max_length=32)
+    object_id: str = Field(max_length=64)
+    patient_id: int | None = Field(default=None, index=True)
+    detail: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False)
+    )
+    prev_hash: str = Field(max_length=64)
+    hash: str = Field(max_length=64, unique=True)

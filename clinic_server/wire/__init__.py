@@ -1,0 +1,1 @@
+"""The contract: what crosses HTTP between app and clinic (pydantic and numpy only)."""
