@@ -7,10 +7,21 @@ from importlib import resources
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as _ort
 
 from analytics.errors import BadModel
 
 Tensor = NDArray[np.float32]
+
+# onnxruntime's errors share no root of their own.
+_REFUSALS = (
+    _ort.Fail,
+    _ort.InvalidArgument,
+    _ort.InvalidGraph,
+    _ort.InvalidProtobuf,
+    _ort.NotImplemented,
+    _ort.RuntimeException,
+)
 
 
 class Session:
@@ -26,7 +37,7 @@ class Session:
             self._session = onnxruntime.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"]
             )
-        except (RuntimeError, ValueError) as error:
+        except _REFUSALS as error:
             raise BadModel(model=name, reason=type(error).__name__) from error
         self.name = name
         self.inputs = tuple(i.name for i in self._session.get_inputs())
@@ -53,7 +64,7 @@ class Session:
             raise BadModel(model=self.name, expected=self.inputs, got=tuple(inputs))
         try:
             values = self._session.run(list(self.outputs), dict(inputs))
-        except (RuntimeError, ValueError) as error:
+        except _REFUSALS as error:
             raise BadModel(model=self.name, reason=type(error).__name__) from error
         return dict(zip(self.outputs, values, strict=True))
 
