@@ -61,6 +61,9 @@ class EcgFrame:
     """When the receiver got it, aware UTC."""
     contact: bool
     """The patch measured contact of every electrode during this frame."""
+    backfilled: bool = False
+    """True: these samples come late, out of the patch's memory, and fill a `Gap` that was
+    reported before. Such frames lie behind the newest sample; all others are in order."""
 
 
 @dataclass(frozen=True, slots=True)
