@@ -16,6 +16,10 @@ from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
 from clinic_server.bus import Bus
+from clinic_server.errors import Unavailable
+
+WRITER_WAIT_S = 30.0
+"""Longest wait for the writers' turn; a healthy transaction takes milliseconds."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -78,7 +82,9 @@ class Database:
             pool_pre_ping=not self.is_sqlite,
             connect_args={"check_same_thread": False} if self.is_sqlite else {},
         )
-        self._writer = threading.RLock()
+        # not re-entrant, and any thread may release it: a request enters and leaves its
+        # transaction on different threads of the pool
+        self._writer = threading.Lock()
         if self.is_sqlite:
             event.listen(self.engine, "connect", _on_sqlite_connect)
 
@@ -86,7 +92,7 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Run one transaction: commit at the end, roll back on an exception."""
         with (
-            self._writer if self.is_sqlite else nullcontext(),
+            self._turn() if self.is_sqlite else nullcontext(),
             Session(self.engine, expire_on_commit=False) as session,
         ):
             if self.is_sqlite:
@@ -97,6 +103,15 @@ class Database:
             topics = session.info.pop("rings", ())
         for topic in topics:
             self.bus.ring(topic)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._writer.acquire(timeout=WRITER_WAIT_S):
+            raise Unavailable("errors.busy")
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     @contextmanager
     def read(self) -> Iterator[Session]:

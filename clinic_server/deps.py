@@ -1,0 +1,132 @@
+"""What routes ask for, by name, so that a route reads as a sentence.
+
+Who is asking stands one level up, beside the tables that know it: `staff.auth` has
+``CurrentStaff``, ``Physician``, ``Nurse`` and the page's CSRF token; `devices.auth` has
+``CurrentIssue``.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+from sqlmodel import Session
+
+from clinic_server.bus import Bus
+from clinic_server.db import Database
+from clinic_server.i18n import LOCALES, negotiate
+from clinic_server.limiter import RateLimiter
+from clinic_server.settings import Settings
+from clinic_server.wire.ecg import UploadState
+
+LOCALE_COOKIE = "lang"
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """Aware UTC now."""
+    return datetime.now(UTC)
+
+
+class SegmentSink(Protocol):
+    """The durable door, as routes see it; `ingest.writer` is behind it."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether segments can be stored."""
+        ...
+
+    async def store(
+        self, recording_id: str, issue_id: int | None, seq: int, body: bytes, sha256: str
+    ) -> tuple[int, UploadState]:
+        """Put one segment on disk; return the HTTP status and what is stored."""
+        ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Brakes on guessing, per process."""
+
+    sign_in_account: RateLimiter = field(
+        default_factory=lambda: RateLimiter("staff.too_many_tries", 5, 60)
+    )
+    sign_in_address: RateLimiter = field(
+        default_factory=lambda: RateLimiter("staff.too_many_tries", 20, 60)
+    )
+    pairing: RateLimiter = field(
+        default_factory=lambda: RateLimiter("devices.too_many_tries", 5, 600)
+    )
+
+
+@dataclass(frozen=True)
+class App:
+    """What one server process shares; at ``request.app.state.clinic``."""
+
+    settings: Settings
+    db: Database
+    bus: Bus
+    clock: Clock
+    writer: SegmentSink
+    limits: Limits = field(default_factory=Limits)
+    seen: dict[str, datetime] = field(default_factory=dict)
+    """Staff sessions (by hash) used since a tick last wrote it down: looking at a page
+    must not wait for the writers' turn."""
+
+
+def _app(request: Request) -> App:
+    app = request.app.state.clinic
+    assert isinstance(app, App)  # noqa: S101 - set in main.create_app, nowhere else
+    return app
+
+
+AppDep = Annotated[App, Depends(_app)]
+
+
+def _now(app: AppDep) -> datetime:
+    return app.clock()
+
+
+ClockDep = Annotated[datetime, Depends(_now)]
+"""The time of this request, the same wherever it asks."""
+
+
+def _write(app: AppDep) -> Iterator[Session]:
+    with app.db.write() as session:
+        yield session
+
+
+def _read(app: AppDep) -> Iterator[Session]:
+    with app.db.read() as session:
+        yield session
+
+
+WriteSession = Annotated[Session, Depends(_write, scope="function", max_concurrency=1)]
+"""One transaction around the route: on disk before the answer leaves, rolled back when
+the route raises. Requests queue for it without holding a thread; a route that has it must
+not open another one, and a route without it must not write (``App.db.write`` in a route
+could take all threads)."""
+
+ReadSession = Annotated[Session, Depends(_read, scope="function")]
+"""A snapshot; what is written in it is thrown away."""
+
+
+def _locale(request: Request) -> str:
+    chosen = request.cookies.get(LOCALE_COOKIE)
+    if chosen in LOCALES:
+        return chosen
+    return negotiate(request.headers.get("accept-language"))
+
+
+LocaleDep = Annotated[str, Depends(_locale)]
+"""``zh_CN`` or ``en``: the reader's own choice, else the browser's."""
+
+
+def client_address(request: Request) -> str:
+    """Who asks, for rate limits: the peer's address (uvicorn resolves trusted proxies)."""
+    return request.client.host if request.client else "-"
+
+
+def locale_of(request: Request) -> str:
+    """Language of this request, for those who have no dependencies (error handlers)."""
+    return _locale(request)
