@@ -39,7 +39,8 @@ class Alarm(SQLModel, table=True):
     """One alarm condition and what people did about it."""
 
     id: int | None = Field(default=None, primary_key=True)
-    patient_id: int = Field(foreign_key="patient.id", index=True)
+    patient_id: int | None = Field(default=None, foreign_key="patient.id", index=True)
+    """None: the plant itself (nobody on duty, canary missing, channels down)."""
     recording_id: str | None = Field(
         default=None, foreign_key="recording.id", max_length=36
     )
@@ -100,10 +101,11 @@ class AlarmEvent(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     alarm_id: int = Field(foreign_key="alarm.id", index=True)
-    patient_id: int = Field(index=True)
+    patient_id: int | None = Field(default=None, index=True)
     kind: str = Field(max_length=24)
-    """raised, grouped, notified, acknowledged, ack_expired, handed_over, snoozed,
-    reopened, decided, advised, read, cleared, adjudicated, closed."""
+    """raised, grouped, updated, notified, delivered, acknowledged, ack_expired,
+    handed_over, snoozed, snooze_ended, reopened, decided, advised, read, called, cleared,
+    adjudicated, critical_value, closed."""
     at: datetime = Field(sa_type=UtcDateTime)
     actor_id: int | None = None
     detail: dict[str, Any] = Field(
