@@ -1,0 +1,129 @@
+"""Plans over HTTP: the phone's tasks, prescribing, the nurse's worklist."""
+
+from datetime import date
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from clinic_server.deps import AppDep, ClockDep, ReadSession, WriteSession
+from clinic_server.devices.auth import CurrentIssue
+from clinic_server.errors import NotFound
+from clinic_server.patients import service as patients
+from clinic_server.plans import service
+from clinic_server.staff.auth import Nurse, Physician
+from clinic_server.wire.care import PatientTask, TaskDone
+
+router = APIRouter()
+RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+
+@router.get("/api/me/tasks")
+def my_tasks(session: ReadSession, issue: CurrentIssue, now: ClockDep) -> list[PatientTask]:
+    """List what is asked of the patient: the last two days and the coming two weeks."""
+    return service.phone_tasks(session, issue.patient_id, now)
+
+
+@router.post("/api/me/tasks/{task_id}/done")
+def task_done(
+    task_id: RowId,
+    body: TaskDone,
+    session: WriteSession,
+    issue: CurrentIssue,
+    now: ClockDep,
+) -> PatientTask:
+    """Record a measurement; sending it again changes nothing."""
+    task = service.done(
+        session,
+        task_id=task_id,
+        patient_id=issue.patient_id,
+        actor=f"phone:{issue.id}",
+        body=body,
+        now=now,
+    )
+    return service.on_phone(task)
+
+
+class Prescription(BaseModel):
+    """Which plan, from which day."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    template: Annotated[str, Field(min_length=1, max_length=32)]
+    starts_on: date
+
+
+class PlanMade(BaseModel):
+    """The plan in force."""
+
+    id: int
+    template: str
+    tasks: int
+
+
+@router.post("/console/patients/{patient_id}/plan", status_code=201)
+def prescribe(
+    patient_id: RowId,
+    body: Prescription,
+    app: AppDep,
+    session: WriteSession,
+    staff: Physician,
+    now: ClockDep,
+) -> PlanMade:
+    """Start a follow-up plan from a template."""
+    patient = patients.patient_for(session, staff, patient_id, now)
+    plan = service.prescribe(
+        session,
+        patient=patient,
+        staff=staff,
+        template=body.template,
+        starts_on=body.starts_on,
+        zone=ZoneInfo(app.settings.time_zone),
+        now=now,
+    )
+    assert plan.id is not None  # noqa: S101 - flushed by the service
+    count = service.count_tasks(session, plan.id)
+    return PlanMade(id=plan.id, template=plan.template, tasks=count)
+
+
+class FollowUpNote(BaseModel):
+    """What came of a call or a visit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: Annotated[str, Field(max_length=1000)] = ""
+
+
+@router.post("/desk/tasks/{task_id}/done", status_code=204)
+def follow_up_done(
+    task_id: RowId, body: FollowUpNote, session: WriteSession, staff: Nurse, now: ClockDep
+) -> None:
+    """Record that a remote call or a clinic visit took place."""
+    task = service.task_by_id(session, task_id)
+    patients.patient_for(session, staff, task.patient_id, now)
+    service.done_by_staff(session, task=task, staff=staff, note=body.note, now=now)
+
+
+class WorkDone(BaseModel):
+    """What came of a line of the worklist."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    outcome: Annotated[str, Field(min_length=1, max_length=32)]
+    note: Annotated[str, Field(max_length=400)] = ""
+
+
+@router.post("/desk/work/{item_id}/done", status_code=204)
+def work_done(
+    item_id: RowId, body: WorkDone, session: WriteSession, staff: Nurse, now: ClockDep
+) -> None:
+    """Close a line of the nurse's worklist."""
+    item = service.work_by_id(session, item_id)
+    try:
+        patients.patient_for(session, staff, item.patient_id, now)
+    except NotFound as error:
+        raise NotFound("plans.unknown_work") from error
+    service.finish_work(
+        session, item=item, staff=staff, outcome=body.outcome, note=body.note, now=now
+    )

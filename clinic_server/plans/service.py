@@ -1,0 +1,397 @@
+"""Prescribing, reminding, doing and missing: the server's copy of the schedule is truth."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session, col, func, select
+
+from clinic_server.errors import Conflict, NotFound, Unprocessable
+from clinic_server.patients import service as patients
+from clinic_server.patients.models import CaseVerb, Patient
+from clinic_server.plans.models import Plan, Task, WorkItem, WorkKind
+from clinic_server.plans.templates import TEMPLATES, lay_out
+from clinic_server.staff.audit import audit
+from clinic_server.staff.models import Staff
+from clinic_server.wire.care import PatientTask, TaskDone, TaskKind, TaskState
+
+DONE_IN_APP = frozenset(
+    {TaskKind.SPOT_ECG, TaskKind.VITALS, TaskKind.QUESTIONNAIRE, TaskKind.REHAB}
+)
+_OPEN = (TaskState.PLANNED, TaskState.DUE)
+_EARLY = timedelta(minutes=5)  # a phone clock a little ahead must not refuse a measurement
+
+
+def prescribe(
+    session: Session,
+    *,
+    patient: Patient,
+    staff: Staff,
+    template: str,
+    starts_on: date,
+    zone: ZoneInfo,
+    now: datetime,
+) -> Plan:
+    """Start a plan; an earlier one of the same patient ends.
+
+    Raises
+    ------
+    Unprocessable
+        ``plans.unknown_template``.
+    """
+    if template not in TEMPLATES:
+        raise Unprocessable("plans.unknown_template", template=template)
+    assert patient.id is not None  # noqa: S101 - stored
+    assert staff.id is not None  # noqa: S101 - stored
+    for running in session.exec(
+        select(Plan).where(Plan.patient_id == patient.id, col(Plan.ended_at).is_(None))
+    ):
+        end(session, running, now)
+    plan = Plan(
+        patient_id=patient.id,
+        template=template,
+        starts_on=starts_on,
+        prescribed_by=staff.id,
+        prescribed_at=now,
+    )
+    session.add(plan)
+    session.flush()
+    for window in lay_out(template, starts_on, zone):
+        if window.grace_until <= now:
+            continue  # prescribed late: what is already over was never owed
+        session.add(
+            Task(
+                plan_id=plan.id or 0,
+                patient_id=patient.id,
+                kind=window.kind,
+                opens_at=window.opens_at,
+                due_at=window.due_at,
+                grace_until=window.grace_until,
+            )
+        )
+    patients.record_case(
+        session,
+        patient.id,
+        CaseVerb.PRESCRIBE_PLAN,
+        at=now,
+        actor=f"staff:{staff.id}",
+        detail={"template": template, "plan_id": plan.id},
+    )
+    _audit(session, now, f"staff:{staff.id}", "plan.prescribe", "plan", plan.id, patient.id)
+    return plan
+
+
+def end(session: Session, plan: Plan, now: datetime) -> None:
+    """End a plan; what was not yet due is cancelled, what was missed stays missed."""
+    plan.ended_at = now
+    session.add(plan)
+    for task in session.exec(
+        select(Task).where(Task.plan_id == plan.id, col(Task.state).in_(_OPEN))
+    ):
+        task.state = TaskState.CANCELLED
+        session.add(task)
+
+
+def running_plan(session: Session, patient_id: int) -> Plan | None:
+    """Find the plan in force."""
+    return session.exec(
+        select(Plan).where(Plan.patient_id == patient_id, col(Plan.ended_at).is_(None))
+    ).first()
+
+
+def task_by_id(session: Session, task_id: int) -> Task:
+    """Find a task, or raise `NotFound` (``plans.unknown_task``)."""
+    task = session.get(Task, task_id)
+    if task is None:
+        raise NotFound("plans.unknown_task")
+    return task
+
+
+def count_tasks(session: Session, plan_id: int) -> int:
+    """Count the tasks of a plan."""
+    return session.exec(
+        select(func.count()).select_from(Task).where(Task.plan_id == plan_id)
+    ).one()
+
+
+def tasks_of(
+    session: Session, patient_id: int, *, since: datetime, until: datetime
+) -> list[Task]:
+    """Tasks whose window touches the span, in order of opening; cancelled ones left out."""
+    return list(
+        session.exec(
+            select(Task)
+            .where(
+                Task.patient_id == patient_id,
+                Task.state != TaskState.CANCELLED,
+                Task.opens_at < until,
+                Task.grace_until >= since,
+            )
+            .order_by(col(Task.opens_at), col(Task.id))
+        )
+    )
+
+
+def on_phone(task: Task) -> PatientTask:
+    """Say a task the way the app gets it."""
+    return PatientTask(
+        id=task.id or 0,
+        kind=task.kind,
+        state=task.state,
+        opens_at=task.opens_at,
+        due_at=task.due_at,
+        grace_until=task.grace_until,
+        done_at=task.done_at,
+        done_here=task.kind in DONE_IN_APP,
+    )
+
+
+def phone_tasks(session: Session, patient_id: int, now: datetime) -> list[PatientTask]:
+    """Say what the app shows: the last two days and the coming two weeks."""
+    tasks = tasks_of(
+        session, patient_id, since=now - timedelta(days=2), until=now + timedelta(days=14)
+    )
+    return [on_phone(task) for task in tasks]
+
+
+def done(
+    session: Session,
+    *,
+    task_id: int,
+    patient_id: int,
+    actor: str,
+    body: TaskDone,
+    now: datetime,
+) -> Task:
+    """Record that the patient did it. Doing it twice keeps the first.
+
+    A measurement made in its window counts even if it arrives late; the missed mark and
+    its line on the worklist go away then.
+
+    Raises
+    ------
+    NotFound
+        ``plans.unknown_task``: also when it is another patient's.
+    Conflict
+        ``plans.not_yet_open`` or ``plans.cancelled``.
+    Unprocessable
+        ``plans.needs_values`` when vitals carry no number.
+    """
+    task = task_by_id(session, task_id)
+    if task.patient_id != patient_id:
+        raise NotFound("plans.unknown_task")
+    if task.state is TaskState.DONE:
+        return task
+    if task.state is TaskState.CANCELLED:
+        raise Conflict("plans.cancelled")
+    if min(body.done_at, now) < task.opens_at - _EARLY:
+        raise Conflict("plans.not_yet_open")
+    values = body.model_dump(exclude_none=True, exclude={"done_at"})
+    if task.kind is TaskKind.VITALS and not values:
+        raise Unprocessable("plans.needs_values")
+    _finish(session, task, at=min(body.done_at, now), by=actor, result=values, now=now)
+    return task
+
+
+def done_by_staff(
+    session: Session, *, task: Task, staff: Staff, note: str, now: datetime
+) -> None:
+    """Record a remote call or a visit that took place."""
+    _finish(session, task, at=now, by=f"staff:{staff.id}", result={"note": note}, now=now)
+    verb = {
+        TaskKind.REMOTE_CALL: CaseVerb.FOLLOW_UP_REMOTE,
+        TaskKind.CLINIC_VISIT: CaseVerb.FOLLOW_UP_CLINIC,
+    }.get(task.kind)
+    if verb is not None:
+        patients.record_case(
+            session,
+            task.patient_id,
+            verb,
+            at=now,
+            actor=f"staff:{staff.id}",
+            detail={"task_id": task.id},
+        )
+
+
+def _finish(
+    session: Session,
+    task: Task,
+    *,
+    at: datetime,
+    by: str,
+    result: dict[str, Any],
+    now: datetime,
+) -> None:
+    task.state = TaskState.DONE
+    task.done_at = at
+    task.done_by = by
+    task.result = result
+    session.add(task)
+    missed = session.exec(
+        select(WorkItem).where(WorkItem.dedupe_key == _missed_key(task))
+    ).first()
+    if missed is not None and missed.done_at is None:
+        missed.done_at = now
+        missed.outcome = "arrived_late"
+        session.add(missed)
+    if task.kind in DONE_IN_APP:
+        patients.record_case(
+            session,
+            task.patient_id,
+            CaseVerb.MEASURE,
+            at=at,
+            actor=by,
+            detail={"task_id": task.id, "kind": task.kind},
+        )
+    _audit(session, now, by, "task.done", "task", task.id, task.patient_id)
+
+
+def sweep(session: Session, now: datetime) -> int:
+    """Open what is due and mark what was missed; safe to run twice and anywhere.
+
+    Returns
+    -------
+    int
+        Tasks changed.
+    """
+    changed = 0
+    for task in session.exec(
+        select(Task).where(Task.state == TaskState.PLANNED, Task.opens_at <= now)
+    ).all():
+        task.state = TaskState.DUE
+        task.reminded_at = now
+        session.add(task)
+        patients.record_case(
+            session,
+            task.patient_id,
+            CaseVerb.REMIND,
+            at=now,
+            actor="system",
+            detail={"task_id": task.id, "kind": task.kind},
+        )
+        changed += 1
+    for task in session.exec(
+        select(Task).where(Task.state == TaskState.DUE, Task.grace_until <= now)
+    ).all():
+        task.state = TaskState.MISSED
+        task.missed_at = now
+        session.add(task)
+        raise_work(
+            session,
+            kind=WorkKind.MISSED_TASK,
+            patient_id=task.patient_id,
+            dedupe_key=_missed_key(task),
+            detail={"task_id": task.id, "task": task.kind},
+            now=now,
+        )
+        changed += 1
+    return changed
+
+
+def raise_work(
+    session: Session,
+    *,
+    kind: WorkKind,
+    patient_id: int,
+    dedupe_key: str,
+    now: datetime,
+    detail: dict[str, Any] | None = None,
+) -> WorkItem:
+    """Put a line on the nurse's worklist, once per key."""
+    found = session.exec(select(WorkItem).where(WorkItem.dedupe_key == dedupe_key)).first()
+    if found is not None:
+        return found
+    item = WorkItem(
+        kind=kind,
+        patient_id=patient_id,
+        dedupe_key=dedupe_key,
+        raised_at=now,
+        detail=detail or {},
+    )
+    session.add(item)
+    session.flush()
+    return item
+
+
+def worklist(session: Session) -> Sequence[WorkItem]:
+    """Say what the nurse has to do, oldest first."""
+    return session.exec(
+        select(WorkItem)
+        .where(col(WorkItem.done_at).is_(None))
+        .order_by(col(WorkItem.raised_at), col(WorkItem.id))
+    ).all()
+
+
+OUTCOMES = ("reached", "not_reached", "call_back", "resolved", "no_action")
+
+
+def work_by_id(session: Session, item_id: int) -> WorkItem:
+    """Find a line of the worklist, or raise `NotFound` (``plans.unknown_work``)."""
+    item = session.get(WorkItem, item_id)
+    if item is None:
+        raise NotFound("plans.unknown_work")
+    return item
+
+
+def finish_work(
+    session: Session,
+    *,
+    item: WorkItem,
+    staff: Staff,
+    outcome: str,
+    note: str,
+    now: datetime,
+) -> WorkItem:
+    """Close a line of the worklist with what came of it.
+
+    Raises
+    ------
+    Conflict, Unprocessable
+        Already done; unknown outcome.
+    """
+    if item.done_at is not None:
+        raise Conflict("plans.work_done")
+    if outcome not in OUTCOMES:
+        raise Unprocessable("plans.unknown_outcome", outcome=outcome)
+    item.done_at = now
+    item.done_by = staff.id
+    item.outcome = outcome
+    item.note = note[:400]
+    session.add(item)
+    _audit(
+        session,
+        now,
+        f"staff:{staff.id}",
+        "work.done",
+        "work_item",
+        item.id,
+        item.patient_id,
+    )
+    return item
+
+
+def _missed_key(task: Task) -> str:
+    return f"missed:{task.id}"
+
+
+def _audit(
+    session: Session,
+    now: datetime,
+    actor: str,
+    action: str,
+    kind: str,
+    object_id: int | None,
+    patient_id: int,
+) -> None:
+    actor_kind, _, actor_id = actor.partition(":")
+    audit(
+        session,
+        at=now,
+        actor_kind=actor_kind,
+        actor_id=actor_id,
+        action=action,
+        object_kind=kind,
+        object_id=object_id or 0,
+        patient_id=patient_id,
+    )
