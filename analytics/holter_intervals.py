@@ -1,0 +1,157 @@
+"""Sections that need the waves themselves: ST, QT, conduction times, shapes of beats."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analytics import qt, st
+from analytics.holter_beats import BeatTable, Clock, Flags, Floats, HolterOptions, Ints
+from analytics.holter_medians import MedianBeats, landmarks, median_beats
+from analytics.holter_templates import templates
+from analytics.holter_types import Template
+from analytics.holter_values import (
+    NotAssessable,
+    QtSummary,
+    Reason,
+    StEpisode,
+    StLead,
+    StSummary,
+)
+from analytics.types import Leads, QualityWindow
+from analytics.vocabulary import Aami, Grade
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """What was measured on the waves, and why some of it was not."""
+
+    st: StSummary | None
+    qt: QtSummary | None
+    templates: tuple[Template, ...]
+    v_shapes: int
+    qrs_ms: float | None
+    t_end_ms: Floats | None
+    reasons: Mapping[str, Reason]
+
+
+def grade_a(sample: Ints, quality: Sequence[QualityWindow]) -> Flags:
+    """Which samples lie in a window of grade A."""
+    if not quality:
+        return np.zeros(len(sample), dtype=np.bool_)
+    firsts = np.array([w.first_sample for w in quality])
+    ends = np.array([w.end_sample for w in quality])
+    good = np.array([w.grade is Grade.A for w in quality])
+    k = np.searchsorted(firsts, sample, side="right") - 1
+    flags: Flags = (k >= 0) & good[k] & (sample < ends[k])
+    return flags
+
+
+def intervals(
+    table: BeatTable,
+    quality: Sequence[QualityWindow],
+    ecg_mv: Leads,
+    lead_names: Sequence[str],
+    clock: Clock,
+    options: HolterOptions,
+) -> Intervals:
+    """Measure ST, QT and the shapes of beats.
+
+    QT, T ends and shapes come from the first lead; ST from every lead. Only class N beats
+    in grade A signal are measured.
+
+    Parameters
+    ----------
+    table : BeatTable
+    quality : sequence of QualityWindow
+    ecg_mv : ndarray, shape (n_samples, n_leads)
+    lead_names : sequence of str
+    clock : Clock
+    options : HolterOptions
+
+    Returns
+    -------
+    Intervals
+    """
+    nothing = Intervals(None, None, (), 0, None, None, {})
+    if not options.measure_intervals or not len(table):
+        why = Reason.NO_SIGNAL if not len(table) else Reason.NO_CLEAN_STRETCH
+        return replace(nothing, reasons={"st": why, "qt": why})
+    clean = grade_a(table.sample, quality)
+    chosen = table.of(Aami.N) & table.usable & clean
+    first = ecg_mv[:, 0]
+    shapes, v_shapes = templates(first, table, clock)
+    medians = median_beats(
+        first, clock.fs, table.sample, table.rr_ms, chosen & ~table.in_af, qt.STRETCH_S
+    )
+    marks = landmarks(medians)
+    is_day = clock.is_day(medians.first_sample)
+    answer = qt.qt_summary(medians, marks, formula=options.qtc_formula, is_day=is_day)
+    reasons: dict[str, Reason] = {}
+    measured: QtSummary | None
+    if isinstance(answer, NotAssessable):
+        measured, reasons["qt"] = None, answer.reason
+    else:
+        measured = answer
+    levels = _st(table, chosen, ecg_mv, lead_names, clock, options)
+    if levels is None:
+        reasons["st"] = Reason.NO_CLEAN_STRETCH
+    return Intervals(
+        st=levels,
+        qt=measured,
+        templates=shapes,
+        v_shapes=v_shapes,
+        qrs_ms=float(np.median(marks.qrs_ms)) if len(marks.qrs_ms) else None,
+        t_end_ms=_t_end_of_beats(table, medians, marks.t_end_ms),
+        reasons=reasons,
+    )
+
+
+def _t_end_of_beats(
+    table: BeatTable,
+    medians: MedianBeats,
+    t_end_ms: Floats,
+) -> Floats | None:
+    """Give each beat the T end of its own half minute."""
+    if not len(medians.first_sample):
+        return None
+    stretch = qt.STRETCH_S * table.fs
+    k = np.searchsorted(medians.first_sample, table.sample, side="right") - 1
+    near = (k >= 0) & (table.sample - medians.first_sample[k] < stretch)
+    return np.where(near, t_end_ms[k], np.nan)
+
+
+def _st(
+    table: BeatTable,
+    chosen: Flags,
+    ecg_mv: Leads,
+    lead_names: Sequence[str],
+    clock: Clock,
+    options: HolterOptions,
+) -> StSummary | None:
+    leads: list[StLead] = []
+    episodes: list[StEpisode] = []
+    rate = st.step_rates(table.sample, table.rr_ms, clock.fs, len(ecg_mv))
+    for k, name in enumerate(lead_names):
+        lead = ecg_mv[:, k]
+        coarse = median_beats(lead, clock.fs, table.sample, table.rr_ms, chosen, 300.0)
+        marks = landmarks(coarse)
+        if not len(marks.j_ms):
+            continue
+        offsets = (float(np.median(marks.onset_ms)), float(np.median(marks.j_ms)))
+        series = st.st_series(
+            name, lead, clock.fs, table.sample, chosen, offsets, options.st_point_ms
+        )
+        answer = st.st_lead(series, clock, rate, options.st_reference)
+        if answer is not None:
+            leads.append(answer[0])
+            episodes.extend(answer[1])
+    if not leads:
+        return None
+    return StSummary(
+        point=f"J+{options.st_point_ms:.0f}",
+        reference=options.st_reference,
+        leads=tuple(leads),
+        episodes=tuple(sorted(episodes, key=lambda e: e.onset.sample)),
+        statement_allowed=len(lead_names) > 1,
+    )
