@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, LargeBinary
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from clinic_server.db import UtcDateTime
@@ -46,9 +46,14 @@ class Recording(SQLModel, table=True):
 class Segment(SQLModel, table=True):
     """A stored upload."""
 
+    __table_args__ = (
+        # coverage and windows are answered without touching the samples themselves
+        Index("ix_segment_span", "recording_id", "first_sample", "end_sample"),
+    )
+
     recording_id: str = Field(primary_key=True, foreign_key="recording.id", max_length=36)
     seq: int = Field(primary_key=True)
-    first_sample: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    first_sample: int = Field(sa_column=Column(BigInteger, nullable=False))
     end_sample: int = Field(sa_column=Column(BigInteger, nullable=False))
     contact: bool
     gap_cause: str | None = Field(default=None, max_length=16)

@@ -1,0 +1,213 @@
+"""The units of the desk: what state each is in and what it needs before a loan."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from clinic_server.devices.models import Issue, Unit, UnitState
+from clinic_server.errors import Conflict, NotFound, Unprocessable
+from clinic_server.staff import service as staff_service
+from clinic_server.staff.models import Staff
+
+MIN_BATTERY_PCT = 50
+MAX_CLOCK_DRIFT_S = 2.0
+
+_S = UnitState
+NEXT: dict[UnitState, frozenset[UnitState]] = {
+    _S.AVAILABLE: frozenset({_S.RESERVED, _S.TESTING, _S.REPAIR, _S.LOST, _S.RETIRED}),
+    _S.RESERVED: frozenset({_S.AVAILABLE, _S.REPAIR, _S.LOST}),
+    # a loan ends by `service.return_` only; lost is the one other way out
+    _S.ISSUED: frozenset({_S.LOST}),
+    _S.IN_USE: frozenset({_S.LOST}),
+    _S.RETURNED_DIRTY: frozenset({_S.DISINFECTING, _S.REPAIR, _S.RETIRED}),
+    _S.DISINFECTING: frozenset({_S.TESTING, _S.REPAIR, _S.RETIRED}),
+    _S.TESTING: frozenset({_S.AVAILABLE, _S.REPAIR, _S.RETIRED}),
+    _S.REPAIR: frozenset({_S.DISINFECTING, _S.TESTING, _S.RETIRED}),
+    _S.LOST: frozenset({_S.RETURNED_DIRTY, _S.RETIRED}),
+    _S.RETIRED: frozenset(),
+}
+"""Where a unit may go by hand."""
+
+
+def register_unit(
+    session: Session,
+    *,
+    serial: str,
+    model: str,
+    fs_hz: float,
+    lead_names: Sequence[str],
+    firmware: str = "",
+    battery_pct: int = 100,
+    now: datetime,
+    by: Staff | None = None,
+) -> Unit:
+    """Take a unit into the fleet after its acceptance test: clean, wiped, available.
+
+    Raises
+    ------
+    Conflict
+        ``devices.serial_taken``.
+    Unprocessable
+        ``devices.bad_unit`` when the sampling rate or the leads are impossible.
+    """
+    serial = serial.strip()
+    if not serial or not 100 <= fs_hz <= 1000 or not 1 <= len(lead_names) <= 12:
+        raise Unprocessable("devices.bad_unit", serial=serial)
+    if session.get(Unit, serial) is not None:
+        raise Conflict("devices.serial_taken", serial=serial)
+    unit = Unit(
+        serial=serial,
+        model=model,
+        fs_hz=fs_hz,
+        lead_names=list(lead_names),
+        firmware=firmware,
+        state=UnitState.AVAILABLE,
+        battery_pct=battery_pct,
+        wiped_at=now,
+        disinfected_at=now,
+        tested_at=now,
+        created_at=now,
+    )
+    session.add(unit)
+    session.flush()
+    record(session, unit, "devices.register", now, by)
+    return unit
+
+
+def record(
+    session: Session,
+    unit: Unit,
+    action: str,
+    now: datetime,
+    by: Staff | None,
+    **detail: object,
+) -> None:
+    """Write an action on a unit into the audit."""
+    staff_service.audit(
+        session,
+        at=now,
+        actor_kind="staff" if by else "system",
+        actor_id=(by.id or 0) if by else "",
+        action=action,
+        object_kind="unit",
+        object_id=unit.serial,
+        detail=detail,
+    )
+
+
+def unit_by_serial(session: Session, serial: str) -> Unit:
+    """Find a unit, locked for change.
+
+    Raises
+    ------
+    NotFound
+        ``devices.unknown_unit``.
+    """
+    unit = session.exec(
+        select(Unit)
+        .where(Unit.serial == serial.strip())
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).first()
+    if unit is None:
+        raise NotFound("devices.unknown_unit", serial=serial)
+    return unit
+
+
+def all_units(session: Session) -> Sequence[Unit]:
+    """Give the fleet by serial."""
+    return session.exec(select(Unit).order_by(col(Unit.serial))).all()
+
+
+def open_issue_of_unit(session: Session, serial: str) -> Issue | None:
+    """Give the loan a unit is out on."""
+    return session.exec(
+        select(Issue).where(Issue.serial == serial, col(Issue.returned_at).is_(None))
+    ).first()
+
+
+def refusals(session: Session, unit: Unit) -> list[str]:
+    """Give the codes of everything that keeps a unit at the desk; empty when it may go."""
+    reasons: list[str] = []
+    if open_issue_of_unit(session, unit.serial) is not None:
+        reasons.append("devices.still_open")
+    if unit.state not in (UnitState.AVAILABLE, UnitState.RESERVED):
+        reasons.append("devices.not_available")
+    if unit.disinfected_at is None:
+        reasons.append("devices.not_disinfected")
+    if unit.wiped_at is None:
+        reasons.append("devices.not_wiped")
+    if unit.battery_pct < MIN_BATTERY_PCT:
+        reasons.append("devices.battery_low")
+    if abs(unit.clock_drift_s) > MAX_CLOCK_DRIFT_S:
+        reasons.append("devices.clock_drift")
+    return reasons
+
+
+def set_state(
+    session: Session,
+    serial: str,
+    state: UnitState,
+    staff: Staff,
+    now: datetime,
+    *,
+    battery_pct: int | None = None,
+    clock_drift_s: float | None = None,
+    note: str | None = None,
+) -> Unit:
+    """Move a unit by hand.
+
+    Leaving `DISINFECTING` for `TESTING` stamps the disinfection; reaching `AVAILABLE` from
+    `TESTING` stamps the test, and needs the wipe (`wipe`) and the disinfection.
+
+    Raises
+    ------
+    Conflict
+        ``devices.bad_step`` when that move does not exist, ``devices.not_disinfected`` or
+        ``devices.not_wiped`` when something is missing.
+    """
+    unit = unit_by_serial(session, serial)
+    state = UnitState(state)
+    if state not in NEXT[unit.state]:
+        raise Conflict("devices.bad_step", serial=serial, state=unit.state, to=state)
+    if state is UnitState.TESTING and unit.state is UnitState.DISINFECTING:
+        unit.disinfected_at = now
+    if state is UnitState.AVAILABLE and unit.state is UnitState.TESTING:
+        if unit.disinfected_at is None:
+            raise Conflict("devices.not_disinfected", serial=serial)
+        if unit.wiped_at is None:
+            raise Conflict("devices.not_wiped", serial=serial)
+        unit.tested_at = now
+    if state is UnitState.LOST:
+        _cut_off(session, serial, now)
+    before, unit.state = unit.state, state
+    if battery_pct is not None:
+        unit.battery_pct = max(0, min(100, battery_pct))
+    if clock_drift_s is not None:
+        unit.clock_drift_s = clock_drift_s
+    if note is not None:
+        unit.note = note[:400]
+    session.add(unit)
+    session.flush()
+    record(session, unit, "devices.set_state", now, staff, before=before, after=state)
+    return unit
+
+
+def _cut_off(session: Session, serial: str, now: datetime) -> None:
+    """End the token and the code of a lost unit's phone; the loan itself stays open."""
+    issue = open_issue_of_unit(session, serial)
+    if issue is not None:
+        issue.phone_token_hash = None
+        issue.pairing_expires_at = now
+        session.add(issue)
+
+
+def wipe(session: Session, serial: str, staff: Staff, now: datetime) -> Unit:
+    """Write down that a unit's memory was erased."""
+    unit = unit_by_serial(session, serial)
+    unit.wiped_at = now
+    session.add(unit)
+    session.flush()
+    record(session, unit, "devices.wipe", now, staff)
+    return unit
