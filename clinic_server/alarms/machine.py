@@ -283,6 +283,7 @@ def _(action: Acknowledge, state: AlarmState, now: datetime) -> Answer:
         acknowledged_by=action.by,
         ack_until=until,
         snoozed_until=None,
+        next_step_at=None,
     )
     return state, (Change("acknowledged", action.by, {"until": until.isoformat()}),)
 
@@ -311,7 +312,7 @@ def _(action: Snooze, state: AlarmState, now: datetime) -> Answer:
         raise Unprocessable("alarms.no_snooze_emergency")
     if not now < action.until <= now + MAX_SNOOZE:
         raise Unprocessable("alarms.snooze_too_long", hours=24)
-    state = replace(state, snoozed_until=action.until)
+    state = replace(state, snoozed_until=action.until, next_step_at=None)
     return state, (Change("snoozed", action.by, {"until": action.until.isoformat()}),)
 
 
