@@ -1,0 +1,223 @@
+"""What the clinic wants of the wearer and the wearer of the clinic.
+
+Answers, tasks, reminders, the family page. What the wearer says is durable first and sent
+when there is a line; what the clinic said last is remembered over a restart.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter
+
+from app.clinic_api import ClinicApi
+from app.errors import ServerRefused
+from app.notebook import Message, Notebook
+from app.reminders import SNOOZE, heard_with, owed, what_now
+from app.sos import SosDesk
+from app.spool import Spool
+from clinic_server.wire.care import (
+    Advice,
+    AdviceReply,
+    FamilyLinkCreate,
+    FamilyLinkView,
+    Home,
+    PatientTask,
+    Sos,
+    TaskDone,
+    TaskState,
+)
+
+_INBOX: TypeAdapter[list[Advice]] = TypeAdapter(list[Advice])
+
+
+class Care:
+    """The clinic's side of one phone.
+
+    Parameters
+    ----------
+    notebook : Notebook
+        Memory of the phone.
+    spool : Spool
+        For the ECG around a call for help.
+    api : ClinicApi
+        The clinic.
+    clock : callable
+        Now, aware UTC.
+    zone : ZoneInfo
+        Where the wearer is.
+    """
+
+    def __init__(
+        self,
+        notebook: Notebook,
+        spool: Spool,
+        api: ClinicApi,
+        clock: Callable[[], datetime],
+        zone: ZoneInfo,
+    ) -> None:
+        self._notebook = notebook
+        self._api = api
+        self._clock = clock
+        self.zone = zone
+        self.sos = SosDesk(notebook, spool)
+        self.home: Home | None = None
+        self.asked_at: datetime | None = None
+        """When the clinic last answered."""
+        remembered = notebook.get("home")
+        if remembered is not None:
+            self.home = Home.model_validate(remembered)
+        self.inbox: list[Advice] = _INBOX.validate_python(notebook.get("inbox", []))
+        self._heard = {(int(i), int(n)) for i, n in notebook.get("heard", [])}
+        self._ringing: set[int] = set()
+        self.refused: str | None = None
+        """Code of the last message the clinic refused."""
+
+    async def refresh(self) -> None:
+        """Ask the clinic how things are; remember it."""
+        home = await self._api.home()
+        changed = self.home is None or home.unread != self.home.unread
+        if changed or {a.read_at is None for a in self.inbox} != {home.unread > 0}:
+            self.inbox = await self._api.inbox()
+            self._notebook.put("inbox", [a.model_dump(mode="json") for a in self.inbox])
+        steady = home.model_dump(mode="json", exclude={"server_at", "last_sample_at"})
+        known = self.home and self.home.model_dump(
+            mode="json", exclude={"server_at", "last_sample_at"}
+        )
+        if steady != known:
+            self._notebook.put("home", home.model_dump(mode="json"))
+        self.home = home
+        self.asked_at = self._clock()
+        self.ring()
+
+    def tasks(self) -> tuple[PatientTask, ...]:
+        """Return the plan's tasks; what was done here is done before the clinic knows."""
+        if self.home is None:
+            return ()
+        done = {int(m.target) for m in self._notebook.messages() if m.kind == "done"}
+        return tuple(
+            task.model_copy(update={"state": TaskState.DONE, "done_at": self._clock()})
+            if task.id in done
+            else task
+            for task in self.home.tasks
+        )
+
+    def task_now(self) -> PatientTask | None:
+        """Return the one thing to do now; a snoozed one steps back."""
+        now = self._clock()
+        asleep = {
+            int(i)
+            for i, at in self._notebook.get("snoozed", {}).items()
+            if timedelta(0) < datetime.fromisoformat(at) - now <= SNOOZE
+        }
+        here = [t for t in self.tasks() if t.done_here]
+        awake = [t for t in here if t.id not in asleep]
+        return what_now(awake, now)
+
+    def ring(self) -> tuple[int, ...]:
+        """Return the tasks whose reminder sounds; a ring lasts until it is answered."""
+        snoozed = {
+            int(i): datetime.fromisoformat(at)
+            for i, at in self._notebook.get("snoozed", {}).items()
+        }
+        tasks = self.tasks()
+        rings = owed(tasks, self._heard, snoozed, self._clock(), self.zone)
+        for ring in rings:
+            self._heard = heard_with(self._heard, ring)
+            self._ringing.add(ring.task_id)
+            snoozed.pop(ring.task_id, None)
+        if rings:
+            self._notebook.put("heard", sorted(self._heard))
+            self._notebook.put("snoozed", {i: at.isoformat() for i, at in snoozed.items()})
+        still = {t.id for t in tasks if t.state in (TaskState.PLANNED, TaskState.DUE)}
+        self._ringing &= still
+        return tuple(sorted(self._ringing))
+
+    def snooze(self, task_id: int) -> None:
+        """Ring again in ten minutes."""
+        self._ringing.discard(task_id)
+        snoozed = self._notebook.get("snoozed", {})
+        snoozed[str(task_id)] = (self._clock() + SNOOZE).isoformat()
+        self._notebook.put("snoozed", snoozed)
+
+    def done(self, task_id: int, done: TaskDone) -> None:
+        """Note that a task was done; it is sent when there is a line."""
+        self._ringing.discard(task_id)
+        self._notebook.post("done", str(task_id), done.model_dump_json())
+
+    def read(self, advice_id: int, reply: AdviceReply) -> None:
+        """Note that an answer was opened, and the wearer's reply to it."""
+        now = self._clock()
+        self.inbox = [
+            advice.model_copy(
+                update={
+                    "read_at": advice.read_at or now,
+                    "reply": reply.reply or advice.reply,
+                }
+            )
+            if advice.id == advice_id
+            else advice
+            for advice in self.inbox
+        ]
+        self._notebook.put("inbox", [a.model_dump(mode="json") for a in self.inbox])
+        self._notebook.post("read", str(advice_id), reply.model_dump_json())
+
+    def unread(self) -> int:
+        """Count the answers that were not opened."""
+        return sum(advice.read_at is None for advice in self.inbox)
+
+    async def send_messages(self) -> bool:
+        """Send what waits, an SOS first; return whether anything was sent.
+
+        Raises
+        ------
+        Offline
+            There is no line; what waits stays.
+        ServerRefused
+            Only if trying later may help; what is refused for good is dropped and its
+            code is kept in `refused`.
+        """
+        waiting = self._notebook.messages()
+        for message in waiting:
+            try:
+                await self._send(message)
+            except ServerRefused as refused:
+                if refused.passing or refused.revoked:
+                    raise
+                self.refused = refused.problem.code
+            self._notebook.sent(message.place)
+        return bool(waiting)
+
+    async def _send(self, message: Message) -> None:
+        match message.kind:
+            case "sos":
+                event = await self._api.sos(Sos.model_validate_json(message.body))
+                self.sos.taken(event)
+            case "read":
+                reply = AdviceReply.model_validate_json(message.body)
+                await self._api.read(int(message.target), reply)
+            case "done":
+                done = TaskDone.model_validate_json(message.body)
+                await self._api.task_done(int(message.target), done)
+
+    async def family(self) -> list[FamilyLinkView]:
+        """Return the relatives' links."""
+        return await self._api.family()
+
+    async def invite(self, label: str, level: int, days: int) -> FamilyLinkView:
+        """Let a relative look; the address is in this answer only."""
+        link = FamilyLinkCreate(label=label, level=level, days=days)
+        return await self._api.family_create(link)
+
+    async def uninvite(self, link_id: int) -> None:
+        """Close a relative's link."""
+        await self._api.family_revoke(link_id)
+
+    def forget(self) -> None:
+        """Drop what belonged to a loan that ended."""
+        self.home, self.inbox, self.asked_at = None, [], None
+        self._heard, self._ringing = set(), set()
+        for name in ("home", "inbox", "heard", "snoozed", "sos"):
+            self._notebook.drop(name)
+        for message in self._notebook.messages():
+            self._notebook.sent(message.place)

@@ -1,0 +1,135 @@
+"""Where patches come from: the virtual ones of the demo, and replayed records.
+
+`Surroundings` is the port a scan goes through. What answers here are the virtual patches
+of the phones of this process; a radio answers on a computer that has one.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from analytics.records import read_record
+
+from app.errors import BadConfig
+from clinic_server.wire.enrolment import IssuedUnit
+from sensors.patch import EcgPatch
+from sensors.virtual.hearts import named_heart
+from sensors.virtual.patch import VirtualPatch, Wear
+from sensors.virtual.replay import ReplayPatch, replay_source_from_mv
+
+
+@dataclass(frozen=True, slots=True)
+class PatchSpec:
+    """What is on a demo patient's chest."""
+
+    heart: str | None = None
+    """Name of a virtual heart, or None for a record."""
+    seed: int | None = None
+    record: str | None = None
+    """Path of a WFDB or EDF record."""
+    speed: float = 1.0
+    battery_pct: int = 100
+    battery_life_s: float = 7 * 86_400.0
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, object]) -> "PatchSpec":
+        """Read the ``patch`` object of a phone's configuration.
+
+        Raises
+        ------
+        BadConfig
+            A name is unknown, or neither or both of heart and record are given.
+        """
+        try:
+            spec = cls(**table)  # type: ignore[arg-type]
+        except TypeError as error:
+            raise BadConfig(reason=str(error)) from error
+        if (spec.heart is None) == (spec.record is None):
+            raise BadConfig(reason="patch needs heart or record")
+        if not (isinstance(spec.speed, int | float) and 0 < spec.speed < math.inf):
+            raise BadConfig(reason="speed")
+        return spec
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A patch that answered a scan."""
+
+    serial: str
+    model: str
+    rssi_dbm: int
+
+
+class Surroundings(Protocol):
+    """What a phone can reach by radio."""
+
+    async def scan(self) -> list[Found]:
+        """Listen for a moment."""
+        ...
+
+    def open(self, serial: str, unit: IssuedUnit) -> EcgPatch:
+        """Make the patch that answers under a serial number."""
+        ...
+
+
+def make_patch(
+    spec: PatchSpec, serial: str, unit: IssuedUnit, now: Callable[[], datetime]
+) -> EcgPatch:
+    """Make the patch a specification describes.
+
+    Raises
+    ------
+    sensors.errors.BadScenario, sensors.errors.RecordUnreadable
+        No such heart, no such record.
+    """
+    wear = Wear(
+        speed=spec.speed,
+        battery_percent=spec.battery_pct,
+        battery_life_s=spec.battery_life_s,
+    )
+    if spec.heart is not None:
+        heart = named_heart(
+            spec.heart,
+            seed=spec.seed,
+            fs_hz=unit.fs_hz,
+            lead_names=tuple(unit.lead_names),
+        )
+        return VirtualPatch(heart, serial=serial, now=now, wear=wear)
+    record = read_record(Path(str(spec.record)))
+    source = replay_source_from_mv(record.ecg_mv, record.fs_hz, record.lead_names)
+    return ReplayPatch(source, serial=serial, now=now, wear=wear, loop=True)
+
+
+class VirtualRoom:
+    """Patches of this process, as if they lay in one room.
+
+    Parameters
+    ----------
+    now : callable
+        Gives aware UTC time.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._worn: dict[str, PatchSpec] = {}
+
+    def wear(self, serial: str, spec: PatchSpec) -> None:
+        """Put a patch on a chest."""
+        self._worn[serial] = spec
+
+    async def scan(self) -> list[Found]:
+        """Return what is in the room, nearest first."""
+        return [
+            Found(serial, "Anxin virtual patch", -48 - 7 * place)
+            for place, serial in enumerate(self._worn)
+        ]
+
+    def open(self, serial: str, unit: IssuedUnit) -> EcgPatch:
+        """Make the patch with this serial number."""
+        spec = self._worn.get(serial)
+        if spec is None:
+            raise BadConfig(reason="no such patch", serial=serial)
+        return make_patch(spec, serial, unit, self._now)
