@@ -57,6 +57,10 @@ class Limits:
     pairing: RateLimiter = field(
         default_factory=lambda: RateLimiter("devices.too_many_tries", 5, 600)
     )
+    uploads: RateLimiter = field(
+        # per loan; an outage of a day (8640 segments) is caught up within 3 minutes
+        default_factory=lambda: RateLimiter("ingest.too_fast", 600, 10)
+    )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from clinic_server.recordings.models import Recording, Segment, SegmentConflict
+from clinic_server.staff.audit import audit
 from clinic_server.wire.ecg import (
     MAX_SAMPLES,
     SegmentHeader,
@@ -114,6 +115,17 @@ def _already_there(session: Session, recording: Recording, one: Incoming) -> int
                 received_at=one.received_at,
                 body=one.body,
             )
+        )
+        audit(
+            session,
+            at=one.received_at,
+            actor_kind="phone",
+            actor_id=recording.issue_id or "",
+            action="ingest.conflict",
+            object_kind="recording",
+            object_id=recording.id,
+            patient_id=recording.patient_id,
+            detail={"seq": one.seq, "sha256": one.sha256},
         )
     return CONFLICT
 
