@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, func, select
 
-from clinic_server.alarms import service as alarms
+from clinic_server.alarms import standing
 from clinic_server.devices import service as devices
 from clinic_server.errors import Conflict, NotFound
 from clinic_server.family.models import FamilyLink, FamilyNotice, FamilySession, FamilyView
@@ -20,6 +20,7 @@ from clinic_server.patients import service as patients
 from clinic_server.patients.models import Patient
 from clinic_server.plans import service as plans
 from clinic_server.plans.models import WorkKind
+from clinic_server.recordings import reading
 from clinic_server.recordings import service as recordings
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.audit import audit
@@ -234,10 +235,10 @@ def page_for(session: Session, link: FamilyLink, now: datetime) -> FamilyPage:
     patient = patients.patient_of_record(session, link.patient_id)
     issue = devices.open_issue_of(session, link.patient_id)
     recording = recordings.latest_for(session, link.patient_id) if issue else None
-    last_at = recordings.newest_sample_at(recording) if recording else None
+    last_at = reading.newest_sample_at(recording) if recording else None
     age = (now - last_at).total_seconds() if last_at else None
     contact = recording is not None and recording.last_contact
-    phone = devices.phone_state(session, issue) if issue else None
+    phone = devices.phone_state(session, issue.id or 0) if issue else None
     detailed = link.level >= 2
     today = plans.tasks_of(
         session, link.patient_id, since=now - timedelta(hours=12), until=now
@@ -249,7 +250,7 @@ def page_for(session: Session, link: FamilyLink, now: datetime) -> FamilyPage:
         mood=_mood(session, link.patient_id, age, contact),
         last_data_at=last_at,
         age_s=age,
-        nurse_knows_at=alarms.silence_raised_at(session, link.patient_id),
+        nurse_knows_at=standing.silence_known_since(session, link.patient_id),
         battery_pct=phone.battery_pct if phone and detailed else None,
         tasks_done=sum(task.state is TaskState.DONE for task in today) if detailed else 0,
         tasks_today=len(today) if detailed else 0,
@@ -267,7 +268,7 @@ def _mood(session: Session, patient_id: int, age_s: float | None, contact: bool)
         return Mood.STALE
     if not contact:
         return Mood.CONTACT
-    return Mood.WORN if alarms.has_open_alarm(session, patient_id) else Mood.CALM
+    return Mood.WORN if standing.has_open_alarm(session, patient_id) else Mood.CALM
 
 
 def _next_visit(session: Session, link: FamilyLink, now: datetime) -> datetime | None:
