@@ -1,0 +1,185 @@
+"""R peaks of whole recordings, of one lead or of several.
+
+The detector itself is `analytics.qrs_stream`; here it runs over a recording from one end
+to the other and keeps the evidence that beat and rhythm analysis use as well.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics import filters, qrs_stream
+from analytics.qrs_stream import Cells, Found, Piece
+from analytics.types import Ecg, Leads, RPeaks
+
+_PIECE_S = 600
+"""Signal is digested in pieces of ten minutes, which bounds the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Evidence of one contiguous stretch of a whole recording."""
+
+    first_sample: int
+    end_sample: int
+    grid: NDArray[np.float32]
+    """High-passed signal, 125 Hz, mV."""
+    heat: Cells
+    """Log-odds of a QRS every 32 ms."""
+    ventricular: Cells
+    """Log-odds, given a QRS, that it is ventricular, every 32 ms."""
+    rhythm: Cells
+    """Log-odds of (VT or VF, VF) every 128 ms, shape (n, 2)."""
+    found: Found
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that the network says about one lead."""
+
+    fs: float
+    segments: tuple[Segment, ...]
+
+    @property
+    def r_peaks(self) -> RPeaks:
+        """R peaks of all segments, shape (n_beats,)."""
+        parts = [segment.found.sample for segment in self.segments]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def examine(ecg_mv: Ecg, fs: float) -> Evidence:
+    """Run the detector over a whole lead and keep its evidence.
+
+    Parameters
+    ----------
+    ecg_mv : ndarray of float64, shape (n_samples,)
+        mV; NaN where a sample does not exist.
+    fs : float
+        Hz, 100 to 1000.
+
+    Raises
+    ------
+    BadShape, BadSamplingRate
+    """
+    ecg = filters.one_lead(ecg_mv)
+    state = qrs_stream.start(fs)
+    step = int(_PIECE_S * fs)
+    open_pieces: list[Piece] = []
+    segments: list[Segment] = []
+    for begin in range(0, max(ecg.size, 1), step):
+        state, pieces = qrs_stream.advance(state, ecg[begin : begin + step], begin)
+        if begin + step >= ecg.size:
+            state, last = qrs_stream.finish(state)
+            pieces += last
+        for piece in pieces:
+            open_pieces.append(piece)
+            if piece.closed:
+                segments.append(_joined(open_pieces))
+                open_pieces = []
+    return Evidence(float(fs), tuple(segments))
+
+
+def _joined(pieces: list[Piece]) -> Segment:
+    found = [piece.found for piece in pieces]
+    return Segment(
+        first_sample=pieces[0].first_sample,
+        end_sample=pieces[-1].end_sample,
+        grid=np.concatenate([piece.grid for piece in pieces]),
+        heat=np.concatenate([piece.heat for piece in pieces]),
+        ventricular=np.concatenate([piece.ventricular for piece in pieces]),
+        rhythm=np.concatenate([piece.rhythm for piece in pieces]),
+        found=Found(
+            np.concatenate([part.sample for part in found]),
+            np.concatenate([part.place for part in found]),
+            np.concatenate([part.logit for part in found]),
+        ),
+    )
+
+
+def detect_r_peaks(ecg_mv: Ecg, fs: float) -> RPeaks:
+    """Find the R peaks of one lead.
+
+    Parameters
+    ----------
+    ecg_mv : ndarray of float64, shape (n_samples,)
+        mV, any polarity and amplitude; NaN where a sample does not exist.
+    fs : float
+        Hz, 100 to 1000.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_beats,)
+        Strictly increasing; empty if the lead is flat.
+
+    Raises
+    ------
+    BadShape, BadSamplingRate
+    """
+    return examine(ecg_mv, fs).r_peaks
+
+
+_AGREE_S = 0.1
+
+
+def detect_r_peaks_multilead(ecg_mv: Leads, fs: float) -> RPeaks:
+    """Find the R peaks of several leads recorded together.
+
+    Each lead is searched by itself; candidates within 100 ms are one beat, and it counts
+    when leads with half of all trust have it. A lead is trusted the less, the more time
+    the detector is in doubt there.
+
+    Parameters
+    ----------
+    ecg_mv : ndarray of float64, shape (n_samples, n_leads)
+    fs : float
+        Hz, 100 to 1000.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_beats,)
+        Positions in the most certain lead.
+
+    Raises
+    ------
+    BadShape, BadSamplingRate
+    """
+    leads = filters.all_leads(ecg_mv)
+    return fuse(tuple(examine(lead, fs) for lead in leads.T))
+
+
+def fuse(leads: tuple[Evidence, ...]) -> RPeaks:
+    """Join the evidence of several leads of the same recording (see above)."""
+    if len(leads) == 1:
+        return leads[0].r_peaks
+    trust = np.array([_trust(lead) for lead in leads])
+    samples = np.concatenate([lead.r_peaks for lead in leads])
+    which = np.repeat(np.arange(len(leads)), [lead.r_peaks.size for lead in leads])
+    order = np.argsort(samples, kind="stable")
+    samples, which = samples[order], which[order]
+    if not samples.size:
+        return samples
+    fs = leads[0].fs
+    best = int(np.argmax(trust))
+    groups = np.cumsum(np.diff(samples, prepend=samples[:1]) > _AGREE_S * fs)
+    out: list[int] = []
+    total = trust.sum()
+    for members in np.split(np.arange(samples.size), np.flatnonzero(np.diff(groups)) + 1):
+        voted = np.unique(which[members])
+        if trust[voted].sum() < 0.5 * total:
+            continue
+        chosen = members[which[members] == best]
+        at = chosen if chosen.size else members[trust[which[members]].argmax()][None]
+        out += [int(sample) for sample in samples[at]]
+    return np.array(out, dtype=np.int64)
+
+
+def _trust(lead: Evidence) -> float:
+    """Weigh a lead: share of its time in which the network is in no doubt."""
+    heat = [segment.heat for segment in lead.segments if segment.heat.size]
+    if not heat:
+        return 1e-6
+    odds = np.concatenate(heat)
+    doubt = float(((odds > -2.5) & (odds < -0.5)).mean())
+    beats = lead.r_peaks.size / max(odds.size * qrs_stream.CELL / filters.GRID_HZ, 1.0)
+    return float(np.exp(-20.0 * doubt)) * (1.0 if beats > 0.3 else 0.05)

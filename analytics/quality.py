@@ -1,0 +1,274 @@
+"""How far the signal can be trusted, second by second and per ten-second window.
+
+Each second is measured by itself and each window by its own seconds, so the grade of a
+window does not depend on how or when the signal arrived. Grades follow §3.3 of the alarm
+rules: beats may be used from A and B.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics import filters
+from analytics.types import Ecg, Flags, Leads, QualityWindow
+from analytics.vocabulary import Grade, NoiseCause
+
+WINDOW_S = 10
+FLAT_MV = 0.008
+"""Peak-to-peak of a second without ECG: below the noise floor of a worn patch."""
+_CLIP_S = 0.024
+_MUSCLE_B, _MUSCLE_C, _MUSCLE_X = 0.035, 0.10, 0.25
+"""High-frequency noise (SD) over the QRS amplitude."""
+_BASELINE_B, _BASELINE_C = 0.6, 2.5
+"""Shift of the baseline within a second over the QRS amplitude."""
+_MOTION = 3.0
+"""A second this many times higher than the window's median is electrode motion."""
+_MAINS_SHARE = 0.5
+_RANK = {Grade.A: 0, Grade.B: 1, Grade.C: 2, Grade.X: 3}
+_BY_RANK = tuple(_RANK)
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Measures of whole seconds, arrays of shape (n_seconds,)."""
+
+    span_mv: NDArray[np.float64]
+    """Peak-to-peak after removal of the trend."""
+    noise_mv: NDArray[np.float64]
+    """SD of what is faster than an ECG."""
+    shift_mv: NDArray[np.float64]
+    """Change of level within the second."""
+    clipped: NDArray[np.float64]
+    """Share of samples stuck at an extreme."""
+    mains: Flags
+    """The fast noise is mostly 50 or 60 Hz."""
+    missing: NDArray[np.float64]
+    """Share of samples that do not exist."""
+
+    @property
+    def flat(self) -> Flags:
+        """Seconds without any signal."""
+        return np.asarray(self.span_mv < FLAT_MV)
+
+
+def bounds(first: int, end: int, fs: float, every_s: int) -> NDArray[np.int64]:
+    """Edges of consecutive stretches of ``every_s`` seconds, the last one shorter."""
+    count = int(np.ceil((end - first) / (every_s * fs) - 1e-9))
+    edges = np.floor(np.arange(count + 1) * (every_s * fs) + 1e-9).astype(np.int64) + first
+    edges[-1] = end
+    return np.asarray(edges)
+
+
+def measure_seconds(ecg: Ecg, fs: float) -> Seconds:
+    """Measure each second of one lead; a rest of half a second or more counts as one.
+
+    Parameters
+    ----------
+    ecg : ndarray of float64, shape (n_samples,)
+        mV, beginning on a whole second of the recording's segment.
+    fs : float
+        Hz.
+    """
+    filled, missing = filters.fill_holes(ecg)
+    width = int(fs)
+    starts = np.floor(np.arange(int(ecg.size / fs + 0.5)) * fs + 1e-9).astype(np.int64)
+    starts = starts[starts < ecg.size]
+    index = np.minimum(starts[:, None] + np.arange(width), max(ecg.size - 1, 0))
+    parts = [_measure(filled[index[i : i + 600]], missing[index[i : i + 600]], fs)
+             for i in range(0, starts.size, 600)]  # fmt: skip
+    if not parts:
+        nothing = np.empty(0)
+        return Seconds(nothing, nothing, nothing, nothing, np.empty(0, bool), nothing)
+    return Seconds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _measure(rows: Leads, missing: Flags, fs: float) -> tuple[NDArray[Any], ...]:
+    fifth = max(1, rows.shape[1] // 5)
+    before, after = rows[:, :fifth].mean(axis=1), rows[:, -fifth:].mean(axis=1)
+    ramp = np.linspace(-0.125, 1.125, rows.shape[1])
+    level = rows - (before[:, None] + ramp * (after - before)[:, None])
+    step = max(1, round(0.008 * fs))
+    bend = rows[:, 2 * step :] - 2 * rows[:, step:-step] + rows[:, : -2 * step]
+    # The median leaves the QRS (a tenth of the time) out; sqrt(6) = gain for white noise.
+    noise = 1.4826 * np.median(np.abs(bend), axis=1) / np.sqrt(6.0)
+    return (
+        np.ptp(level, axis=1),
+        noise,
+        np.abs(after - before),
+        _clipped_share(rows, fs),
+        _is_mains(bend, fs, step),
+        missing.mean(axis=1),
+    )
+
+
+def _clipped_share(rows: Leads, fs: float) -> NDArray[np.float64]:
+    """Share of samples in stretches of 24 ms or more that sit exactly on an extreme."""
+    length = max(3, round(_CLIP_S * fs))
+    share = np.zeros(rows.shape[0])
+    high_enough = np.ptp(rows, axis=1) > 0.5
+    for extreme in (rows.max(axis=1), rows.min(axis=1)):
+        at = rows == extreme[:, None]
+        maybe = np.flatnonzero((at.sum(axis=1) >= length) & high_enough)
+        for row in maybe:
+            stuck = filters.runs(at[row])
+            lengths = stuck[:, 1] - stuck[:, 0]
+            share[row] += lengths[lengths >= length].sum() / rows.shape[1]
+    return share
+
+
+def _is_mains(bend: Leads, fs: float, step: int) -> Flags:
+    """Tell whether one line of 50 or 60 Hz holds half of the fast noise."""
+    out = np.zeros(bend.shape[0], dtype=bool)
+    centred = np.clip(bend, *np.quantile(bend, (0.1, 0.9), axis=1)[:, :, None])
+    power = (centred**2).mean(axis=1) + 1e-12
+    at = np.arange(bend.shape[1]) / fs
+    for hz in (50.0, 60.0):
+        if hz < 0.48 * fs:
+            turn = np.exp(-2j * np.pi * hz * at)
+            line = 2.0 * np.abs(centred @ turn / at.size) ** 2
+            out |= line / power > _MAINS_SHARE
+    return out
+
+
+def second_ranks(
+    seconds: Seconds, amplitude_mv: float | NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+    """Grade seconds (0 = A … 3 = X) against the QRS amplitude, and say why."""
+    amplitude = np.maximum(amplitude_mv, 0.05)
+    noise = seconds.noise_mv / amplitude
+    shift = seconds.shift_mv / amplitude
+    rank = np.zeros(noise.size, dtype=np.int64)
+    cause = np.full(noise.size, None, dtype=object)
+
+    def worse(where: Flags, to: int, why: NoiseCause) -> None:
+        hit = where & (rank < to)
+        rank[hit] = to
+        cause[hit] = why.value
+
+    fast = np.where(seconds.mains, NoiseCause.MAINS, NoiseCause.MUSCLE)
+    for limit, to in ((_MUSCLE_B, 1), (_MUSCLE_C, 2), (_MUSCLE_X, 3)):
+        for why in (NoiseCause.MAINS, NoiseCause.MUSCLE):
+            worse((noise > limit) & (fast == why), to, why)
+    worse(shift > _BASELINE_B, 1, NoiseCause.BASELINE)
+    worse(shift > _BASELINE_C, 2, NoiseCause.BASELINE)
+    worse(
+        (seconds.span_mv > _MOTION * amplitude) & (seconds.span_mv > 1.0),
+        2,
+        NoiseCause.MOTION,
+    )
+    worse(seconds.clipped > 0.03, 2, NoiseCause.CLIPPED)
+    worse(seconds.clipped > 0.25, 3, NoiseCause.CLIPPED)
+    worse(seconds.flat, 3, NoiseCause.FLAT)
+    worse(seconds.missing > 0.5, 3, NoiseCause.GAP)
+    return rank, cause
+
+
+def grade_window(
+    seconds: Seconds, *, contact_share: float = 1.0
+) -> tuple[Grade, str | None]:
+    """Grade one window from its own seconds.
+
+    One flat or noisy second out of ten does not spoil the window: the third worst second
+    decides, and the worst may lower it by one grade at most to C.
+    """
+    if contact_share < 0.8:
+        return Grade.X, NoiseCause.LEAD_OFF.value
+    there = seconds.span_mv[~seconds.flat]
+    if not there.size:
+        why = NoiseCause.GAP if (seconds.missing > 0.5).any() else NoiseCause.FLAT
+        return Grade.X, why.value
+    rank, cause = second_ranks(seconds, float(np.median(there)))
+    order = np.argsort(-rank, kind="stable")
+    third = int(rank[order[min(2, rank.size - 1)]])
+    worst = int(rank[order[0]])
+    final = max(third, min(worst, 1))
+    reasons = [why for why in cause[order] if why is not None]
+    return _BY_RANK[final], str(reasons[0]) if final and reasons else None
+
+
+def assess_quality(
+    ecg_mv: Leads | Ecg, fs: float, *, contact: Flags | None = None
+) -> tuple[QualityWindow, ...]:
+    """Grade a recording in windows of ten seconds.
+
+    Parameters
+    ----------
+    ecg_mv : ndarray of float64, shape (n_samples,) or (n_samples, n_leads)
+        mV; NaN where a sample does not exist. Of several leads the best counts.
+    fs : float
+        Hz, 100 to 1000.
+    contact : ndarray of bool, shape (n_samples,), optional
+        Electrode contact as proven by the patch; all true if not given.
+
+    Returns
+    -------
+    tuple of QualityWindow
+        Without holes, from sample 0; the last window may be shorter.
+
+    Raises
+    ------
+    BadShape, BadSamplingRate
+    """
+    filters.check_fs(fs)
+    leads = filters.all_leads(ecg_mv)
+    graded = [assess_lead(lead, fs, contact=contact) for lead in leads.T]
+    return tuple(
+        min(windows, key=lambda window: _RANK[window.grade])
+        for windows in zip(*graded, strict=True)
+    )
+
+
+def assess_lead(
+    ecg: Ecg, fs: float, *, contact: Flags | None = None, first_sample: int = 0
+) -> tuple[QualityWindow, ...]:
+    """Grade one lead; ``first_sample`` is the recording position of ``ecg[0]``."""
+    if not ecg.size:
+        return ()
+    edges = bounds(0, ecg.size, fs, WINDOW_S)
+    windows = []
+    for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        share = 1.0 if contact is None else float(contact[begin:end].mean())
+        seconds = measure_seconds(ecg[begin:end], fs)
+        grade, cause = (
+            grade_window(seconds, contact_share=share)
+            if seconds.span_mv.size
+            else (Grade.C, NoiseCause.GAP.value)
+        )
+        windows.append(
+            QualityWindow(begin + first_sample, end + first_sample, grade, cause)
+        )
+    return tuple(windows)
+
+
+def usable_seconds(seconds: Seconds) -> Flags:
+    """Tell which seconds are good enough for beats, each against the ten before it.
+
+    Looks back only, so that the live stream knows it when the beat is known.
+    """
+    span = np.where(seconds.flat, np.nan, seconds.span_mv)
+    padded = np.concatenate([np.full(WINDOW_S - 1, np.nan), span])
+    view = np.sort(np.lib.stride_tricks.sliding_window_view(padded, WINDOW_S), axis=1)
+    there = np.isfinite(view).sum(axis=1)
+    rows = np.arange(span.size)
+    amplitude = np.where(there > 0, view[rows, np.maximum(there - 1, 0) // 2], 1.0)
+    rank, _ = second_ranks(seconds, amplitude)
+    return np.asarray(rank < 2)
+
+
+def beats_on(good: Flags, at_second: NDArray[np.int64]) -> tuple[Flags, Flags]:
+    """Tell which beats are usable, and which intervals before them have no bad second.
+
+    A beat in the unfinished last second of a segment counts with the second before.
+    """
+    if not good.size:
+        nothing = np.zeros(at_second.size, dtype=bool)
+        return nothing, nothing.copy()
+    at = np.minimum(at_second, good.size - 1)
+    usable = good[at]
+    bad_so_far = np.concatenate([[0], np.cumsum(~good)])
+    before = np.concatenate([at[:1], at[:-1]])
+    quiet = (bad_so_far[at + 1] - bad_so_far[before]) == 0
+    quiet[:1] = False
+    return usable, quiet

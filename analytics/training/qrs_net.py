@@ -1,0 +1,302 @@
+"""Train the network that marks QRS complexes, ventricular beats, VT and VF.
+
+Run ``python -m analytics.training.qrs_net DATA OUT.onnx [--folds 3 --leave-out K]``.
+It needs torch and onnx besides the product's packages. Without ``--leave-out`` all
+patients are used; with it, those of fold K never enter (see `qrs_data.folds_of`).
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch  # type: ignore[import-not-found]
+import wfdb
+from numpy.typing import NDArray
+from torch import Tensor, nn  # type: ignore[import-not-found]
+from torch.nn import functional
+
+from analytics import filters
+from analytics.training import qrs_data
+
+CROP = 1536
+CELL = 4
+SHARES = {"mitdb": 0.42, "qtdb": 0.22, "vfdb": 0.2, "cudb": 0.03, "cpsc2021": 0.13}
+
+
+class Convolution(nn.Module):  # type: ignore[misc]
+    """Convolution, batch norm, ReLU; the padding decides how far it sees ahead."""
+
+    def __init__(
+        self,
+        inside: int,
+        out: int,
+        width: int,
+        *,
+        step: int = 1,
+        dilation: int = 1,
+        ahead: int | None = None,
+    ) -> None:
+        super().__init__()
+        span = (width - 1) * dilation
+        right = span // 2 if ahead is None else ahead
+        self.pad = (span - right, right)
+        self.conv = nn.Conv1d(inside, out, width, step, dilation=dilation, bias=False)
+        self.norm = nn.BatchNorm1d(out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Keep the length (divided by the step)."""
+        return functional.relu(self.norm(self.conv(functional.pad(x, self.pad))))
+
+
+class QrsNet(nn.Module):  # type: ignore[misc]
+    """Fully convolutional; sees 3.5 s back and 0.8 s ahead (rhythm: 9 s and 2.6 s)."""
+
+    def __init__(self, channels: int = 40) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            Convolution(1, 24, 9, step=2), Convolution(24, channels, 7, step=2)
+        )
+        self.blocks = nn.ModuleList(
+            Convolution(channels, channels, 5, dilation=d, ahead=a)
+            for d, a in ((1, 2), (2, 4), (4, 8), (8, 8), (16, 0))
+        )
+        self.beat = nn.Sequential(Convolution(channels, 32, 3), nn.Conv1d(32, 2, 1))
+        self.rhythm_stem = Convolution(channels, 32, 4, step=4, ahead=3)
+        self.rhythm_blocks = nn.ModuleList(
+            Convolution(32, 32, 5, dilation=d, ahead=a) for d, a in ((1, 2), (4, 4), (8, 8))
+        )
+        self.rhythm = nn.Conv1d(32, 2, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (batch, 1, n) to beat logits (batch, 2, n/4), rhythm logits (…, 2, n/16)."""
+        x = self.stem(x)
+        for block in self.blocks:
+            x = x + block(x)
+        slow = self.rhythm_stem(x)
+        for block in self.rhythm_blocks:
+            slow = slow + block(slow)
+        return self.beat(x), self.rhythm(slow)
+
+
+def noise_pool(folder: Path) -> list[NDArray[np.float32]]:
+    """Return baseline and muscle noise on the grid; electrode motion is kept for tests."""
+    pool = []
+    for name in ("bw", "ma"):
+        record = wfdb.rdrecord(str(folder / "nstdb" / name))
+        pool += [qrs_data.to_grid(lead, record.fs) for lead in record.p_signal.T]
+    return pool
+
+
+def _bumps(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Electrode motion: bumps and steps of QRS-like width at random times."""
+    out = np.zeros(CROP)
+    at = np.arange(CROP)
+    begin = int(rng.integers(0, CROP))
+    end = begin + int(rng.integers(100, CROP))
+    for _ in range(int(rng.integers(2, 25))):
+        middle = rng.uniform(begin, min(end, CROP))
+        width = filters.GRID_HZ * 10 ** rng.uniform(-2.0, -0.6)
+        height = rng.standard_normal() * 10 ** rng.uniform(-0.5, 0.2)
+        kind = rng.integers(0, 3)
+        away = (at - middle) / width
+        if kind == 0:
+            out += height * np.exp(-0.5 * away**2)
+        elif kind == 1:
+            out -= height * away * np.exp(0.5 - 0.5 * away**2)
+        else:
+            out += height * np.where(at > middle, np.exp(-np.abs(away) / 8.0), 0.0)
+    return out
+
+
+def _noise(
+    rng: np.random.Generator, pool: list[NDArray[np.float32]]
+) -> NDArray[np.float64]:
+    """Draw one kind of noise with a standard deviation of 1."""
+    kind = rng.integers(0, 6)
+    out: NDArray[Any]
+    if kind < 2:
+        source = pool[int(rng.integers(0, len(pool)))]
+        begin = int(rng.integers(0, source.size - CROP))
+        out = source[begin : begin + CROP].astype(np.float64)
+    elif kind == 2:
+        out = rng.standard_normal(CROP)
+    elif kind == 3:
+        spectrum = np.fft.rfft(rng.standard_normal(CROP))
+        hz = np.fft.rfftfreq(CROP, 1 / filters.GRID_HZ)
+        low = rng.uniform(0.5, 5)
+        spectrum[(hz < low) | (hz > low + rng.uniform(2, 12))] = 0
+        out = np.fft.irfft(spectrum, CROP)
+        begin, end = np.sort(rng.integers(0, CROP, 2))
+        out[:begin] *= 0.1
+        out[end:] *= 0.1
+    else:
+        out = _bumps(rng)
+    return np.asarray(out / (out.std() + 1e-6))
+
+
+def _crop(
+    record: qrs_data.Labelled, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], int]:
+    length = record.leads.shape[1]
+    begin = int(rng.integers(0, length - CROP))
+    wanted: NDArray[np.float64] | None = None
+    if rng.random() < 0.35:
+        hard = record.beats[np.isin(record.classes, (1, 2))]
+        if record.database in ("vfdb", "cudb"):
+            hard = np.flatnonzero(record.rhythm[::16] > 0) * 16.0
+        wanted = hard if hard.size else None
+    if wanted is not None:
+        middle = wanted[int(rng.integers(0, wanted.size))]
+        begin = int(np.clip(middle - rng.uniform(0.1, 0.9) * CROP, 0, length - CROP - 1))
+    lead = int(rng.integers(0, record.leads.shape[0]))
+    return record.leads[lead, begin : begin + CROP].astype(np.float64), begin
+
+
+def example(
+    record: qrs_data.Labelled,
+    scales: NDArray[np.float64],
+    pool: list[NDArray[np.float32]],
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float32], ...]:
+    """Make one training crop: input, then targets and weights of beats and of rhythm."""
+    x, begin = _crop(record, rng)
+    scale = scales[min(begin // filters.GRID_HZ + 8, scales.size - 1)]
+    if rng.random() < 0.6:
+        x = x + _noise(rng, pool) * scale * 10 ** rng.uniform(-1.6, -0.35)
+        if rng.random() < 0.3:
+            x = x + _noise(rng, pool) * scale * 10 ** rng.uniform(-1.6, -0.35)
+    if rng.random() < 0.15:
+        phase = rng.uniform(0, 6.28) + 6.28 * rng.uniform(0.05, 0.4) * np.arange(CROP) / 125
+        x = x * (1 + rng.uniform(0, 0.5) * np.sin(phase))
+    loud = np.quantile(np.ptp(x[: CROP // 125 * 125].reshape(-1, 125), axis=1), 0.7)
+    trust = rng.uniform(0, 1)
+    mixed = scale**trust * (loud + 0.02) ** (1 - trust)
+    gain = rng.choice([-1.0, 1.0]) * 2.0 ** rng.normal(0, 0.45) / mixed
+    x = np.clip(2 * x * gain, -8, 8)
+
+    cells = CROP // CELL
+    target = np.zeros((2, cells))
+    weight = np.zeros((2, cells))
+    at = np.arange(cells)
+    rhythm = record.rhythm[begin : begin + CROP]
+    if record.has_beats:
+        weight[0] = rhythm[::CELL] != 2
+        near = (record.beats > begin - 20) & (record.beats < begin + CROP + 20)
+        for place, kind in zip(record.beats[near], record.classes[near], strict=True):
+            cell = (place - begin) / CELL
+            target[0] = np.maximum(target[0], np.exp(-0.78 * (at - cell) ** 2))
+            if kind != qrs_data.OTHER:
+                low, high = max(round(cell) - 1, 0), max(round(cell) + 2, 0)
+                target[1, low:high] = kind == qrs_data.VENTRICULAR
+                weight[1, low:high] = 3.0 if kind == qrs_data.VENTRICULAR else 1.0
+        edge = weight[1] * (rhythm[::CELL] != 2)
+        weight[1] = edge
+    slow = rhythm[: CROP : 4 * CELL]
+    r_target = np.stack([slow > 0, slow == 2])
+    known = (slow >= 0) & (record.database != "qtdb" or record.has_beats)
+    r_weight = np.stack([known, known & (slow >= 0)])
+    return tuple(
+        np.asarray(part, dtype=np.float32)
+        for part in (x[None], target, weight, r_target, r_weight)
+    )
+
+
+def train(
+    records: list[qrs_data.Labelled],
+    pool: list[NDArray[np.float32]],
+    *,
+    steps: int,
+    batch: int = 32,
+    seed: int = 1,
+) -> QrsNet:
+    """Fit on random crops of the records; cosine schedule, AdamW."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    groups = {
+        name: [r for r in records if r.database == name and (r.has_beats or name == "vfdb")]
+        for name in SHARES
+    }
+    names = [name for name in SHARES if groups[name]]
+    shares = np.array([SHARES[name] for name in names])
+    scales = {
+        r.name: filters.amplitude_scale(filters.second_ranges(r.leads[0].astype(float)), 0)
+        for r in records
+    }
+    net = QrsNet()
+    optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, steps, pct_start=0.15)
+    started, total = time.monotonic(), np.zeros(3)
+    for step in range(1, steps + 1):
+        chosen = [
+            groups[names[int(rng.choice(len(names), p=shares / shares.sum()))]]
+            for _ in range(batch)
+        ]
+        picked = [group[int(rng.integers(0, len(group)))] for group in chosen]
+        parts = [example(r, scales[r.name], pool, rng) for r in picked]
+        x, target, weight, r_target, r_weight = (
+            torch.from_numpy(np.stack(column)) for column in zip(*parts, strict=True)
+        )
+        beat, rhythm = net(x)
+        lost = functional.binary_cross_entropy_with_logits(beat, target, reduction="none")
+        lost = (lost * weight).sum((0, 2)) / weight.sum((0, 2)).clamp(min=1)
+        lost_r = functional.binary_cross_entropy_with_logits(
+            rhythm, r_target, reduction="none"
+        )
+        lost_r = (lost_r * r_weight).sum() / r_weight.sum().clamp(min=1)
+        loss = 4 * lost[0] + lost[1] + 0.5 * lost_r
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 2.0)
+        optimiser.step()
+        schedule.step()
+        total += [lost[0].item(), lost[1].item(), lost_r.item()]
+        if step % 200 == 0:
+            seconds = time.monotonic() - started
+            sys.stderr.write(f"{step} {seconds:.0f}s {np.round(total / 200, 4)}\n")
+            sys.stderr.flush()
+            total[:] = 0
+    net.eval()
+    return net
+
+
+def export(net: QrsNet, path: Path) -> None:
+    """Write ONNX with a free length; batch norm is folded by the exporter."""
+    torch.onnx.export(
+        net,
+        (torch.zeros(1, 1, CROP),),
+        str(path),
+        input_names=["ecg"],
+        output_names=["beat", "rhythm"],
+        dynamic_axes={"ecg": {2: "n"}, "beat": {2: "n4"}, "rhythm": {2: "n16"}},
+        opset_version=17,
+        dynamo=False,
+    )
+
+
+def main() -> None:
+    """Parse the arguments, train, export."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--leave-out", type=int)
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    fold = qrs_data.folds_of(given.data, given.folds)
+    records = [
+        record
+        for record in qrs_data.read_all(given.data)
+        if given.leave_out is None or fold[record.patient] != given.leave_out
+    ]
+    net = train(records, noise_pool(given.data), steps=given.steps, seed=given.seed)
+    torch.save(net.state_dict(), given.out.with_suffix(".pt"))
+    export(net, given.out)
+
+
+if __name__ == "__main__":
+    main()
