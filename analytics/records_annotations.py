@@ -5,6 +5,7 @@ little-endian word, 6 bits of code and 10 bits of time since the one before; SKI
 longer times and AUX a text.
 """
 
+import contextlib
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ SYMBOLS: Final = {code: symbol for code, symbol in enumerate(_BY_CODE, 1) if sym
 """Annotation symbols by code; codes without a symbol are read as ``?``."""
 CODES: Final = {symbol: code for code, symbol in SYMBOLS.items()}
 _SKIP, _NUM, _SUB, _CHN, _AUX = 59, 60, 61, 62, 63
+_RESOLUTION = "## time resolution:"
 _MAX_STEP = 1023  # samples that fit into ten bits
 _MAX_AUX = 255  # bytes; longer texts do not fit WFDB's own readers
 _MAX_SAMPLE = 2**40  # 35 years at 1000 Hz: beyond is damage, not time
@@ -41,6 +43,7 @@ def decode_annotations(data: bytes) -> RecordAnnotations:
     samples: list[int] = []
     symbols: list[str] = []
     texts: list[str] = []
+    subtypes: list[int] = []
     now, k, n = 0, 0, len(words)
     while k < n:
         code, value = int(words[k]) >> 10, int(words[k]) & 0x3FF
@@ -61,7 +64,10 @@ def decode_annotations(data: bytes) -> RecordAnnotations:
             if texts:
                 texts[-1] = text.rstrip(b"\0").decode("latin-1")
             k += size
-        elif code in (_NUM, _SUB, _CHN):
+        elif code == _SUB:
+            if subtypes:
+                subtypes[-1] = value - 256 if 128 <= value < 256 else value
+        elif code in (_NUM, _CHN):
             continue
         else:
             now += value
@@ -70,21 +76,29 @@ def decode_annotations(data: bytes) -> RecordAnnotations:
             samples.append(now)
             symbols.append(SYMBOLS.get(code, "?"))
             texts.append("")
-    return _without_resolution(samples, symbols, texts)
+            subtypes.append(0)
+    return _in_order(samples, symbols, texts, subtypes)
 
 
-def _without_resolution(
-    samples: list[int], symbols: list[str], texts: list[str]
+def _in_order(
+    samples: list[int], symbols: list[str], texts: list[str], subtypes: list[int]
 ) -> RecordAnnotations:
-    keep = [
-        not (s == 0 and y == '"' and x.startswith("## "))
-        for s, y, x in zip(samples, symbols, texts, strict=True)
-    ]
-    order = [k for k in sorted(range(len(samples)), key=samples.__getitem__) if keep[k]]
+    """Sort by time and take out the notes on the file itself."""
+    fs: float | None = None
+    kept: list[int] = []
+    for k in sorted(range(len(samples)), key=samples.__getitem__):
+        is_note = samples[k] == 0 and symbols[k] == '"' and texts[k].startswith("## ")
+        if is_note and texts[k].startswith(_RESOLUTION):
+            with contextlib.suppress(ValueError):
+                fs = float(texts[k].removeprefix(_RESOLUTION))
+        if not is_note:
+            kept.append(k)
     return RecordAnnotations(
-        np.array([samples[k] for k in order], dtype=np.int64),
-        tuple(symbols[k] for k in order),
-        tuple(texts[k] for k in order),
+        np.array([samples[k] for k in kept], dtype=np.int64),
+        tuple(symbols[k] for k in kept),
+        tuple(texts[k] for k in kept),
+        tuple(subtypes[k] for k in kept),
+        fs,
     )
 
 

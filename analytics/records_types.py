@@ -69,6 +69,10 @@ class RecordAnnotations:
     """WFDB symbols: ``N V +`` …"""
     aux: tuple[str, ...]
     """Texts, such as ``(AFIB``; empty where there is none."""
+    subtype: tuple[int, ...] = ()
+    """WFDB subtypes; empty where all are 0. ``~`` with -1 says: unreadable."""
+    fs: float | None = None
+    """Hz, where the file states its time resolution."""
 
     def __len__(self) -> int:
         return len(self.sample)
