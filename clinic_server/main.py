@@ -1,0 +1,154 @@
+"""The wiring of the server: the only place that knows every room."""
+
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from clinic_server import problems, templating
+from clinic_server.bus import Bus
+from clinic_server.db import Database
+from clinic_server.deps import App, AppDep, Clock, system_clock
+from clinic_server.devices import routes as devices_routes
+from clinic_server.errors import NotFound
+from clinic_server.ingest import routes as ingest_routes
+from clinic_server.ingest.writer import SegmentWriter
+from clinic_server.migrations import run as migrations
+from clinic_server.plans import routes as plans_routes
+from clinic_server.security import Shield
+from clinic_server.settings import Settings
+from clinic_server.staff import routes as staff_routes
+from clinic_server.ticks import TICKS, Tick, TickRunner
+
+ROUTERS: tuple[APIRouter, ...] = (
+    devices_routes.router,
+    ingest_routes.router,
+    plans_routes.router,
+    staff_routes.router,
+)
+system = APIRouter(include_in_schema=False)
+
+
+@system.get("/healthz")
+def healthz() -> Response:
+    """Say that the process answers."""
+    return Response("ok", media_type="text/plain")
+
+
+@system.get("/readyz")
+def readyz(request: Request, app: AppDep) -> JSONResponse:
+    """Say whether uploads are stored and what that runs by itself is failing."""
+    try:
+        with app.db.read() as session:
+            session.execute(text("SELECT 1"))
+        database = True
+    except SQLAlchemyError:
+        database = False
+    ready = database and app.writer.alive
+    runner: TickRunner = request.app.state.runner
+    body = {
+        "ready": ready,
+        "database": database,
+        "writer": app.writer.alive,
+        "failing": sorted(runner.faults),
+    }
+    return JSONResponse(body, 200 if ready else 503)
+
+
+@system.get("/")
+def start_page() -> RedirectResponse:
+    """Lead staff to their console."""
+    return RedirectResponse("/console", 303)
+
+
+@system.get("/patient")
+def patient_app(app: AppDep) -> RedirectResponse:
+    """Lead a patient to the app in the browser."""
+    if not app.settings.patient_app_url:
+        raise NotFound("errors.no_patient_app")
+    return RedirectResponse(app.settings.patient_app_url, 303)
+
+
+def end_process() -> None:
+    """Stop this server: something that must never fail has failed.
+
+    Whoever supervises the process starts it again (systemd, docker, `scripts/demo`).
+    """
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Clock = system_clock,
+    background: bool = True,
+    on_writer_death: Callable[[], None] = lambda: None,
+) -> FastAPI:
+    """Build the server.
+
+    Parameters
+    ----------
+    settings : Settings
+    clock : callable
+        Gives aware UTC now; tests pass their own.
+    background : bool
+        Whether ticks and the live analysis run by themselves; tests drive them by hand.
+    on_writer_death : callable
+        What to do when segments can no longer be stored; `end_process` when serving.
+
+    Returns
+    -------
+    FastAPI
+        Its lifespan migrates the database, starts and stops what runs beside the routes.
+        ``app.state.clinic`` is the `App`, ``app.state.runner`` the `TickRunner`.
+    """
+    if not settings.database_url:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    bus = Bus()
+    db = Database(settings.url, bus)
+    writer = SegmentWriter(db, clock, on_writer_death)
+    clinic = App(settings=settings, db=db, bus=bus, clock=clock, writer=writer)
+    runner = TickRunner(clinic, ticks_of(clinic))
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        migrations.upgrade(db)
+        db.self_check()
+        writer.start()
+        if background:
+            runner.start()
+        try:
+            yield
+        finally:
+            if background:
+                runner.stop()
+            writer.stop()
+            db.close()
+
+    app = FastAPI(
+        title="Anxin clinic server",
+        version=version("anxin"),
+        lifespan=lifespan,
+        docs_url=None,  # the page would load scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.state.clinic = clinic
+    app.state.runner = runner
+    problems.install(app)
+    app.add_middleware(Shield, tls=settings.secure_cookies)
+    for router in (system, *ROUTERS):
+        app.include_router(router)
+    app.mount(templating.STATIC_PATH, templating.static_files(), name="static")
+    return app
+
+
+def ticks_of(_clinic: App) -> Sequence[Tick]:
+    """Give the ticks of one server, with what some of them own."""
+    return TICKS

@@ -1,0 +1,104 @@
+"""What happens by itself, and how often: one table.
+
+Ticks hold no truth. Each looks at rows that say what is owed, does a bounded part of it,
+and may run twice or on every node. A tick that fails is logged, counted and shown on
+`/readyz`; the next one runs anyway.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlmodel import Session
+
+from clinic_server.alarms import delivery, escalation
+from clinic_server.deps import App
+from clinic_server.plans import service as plans_service
+from clinic_server.recordings import service as recordings_service
+from clinic_server.staff.auth import flush_last_use
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One repeated look."""
+
+    name: str
+    every_s: float
+    fn: Callable[[App, datetime], object]
+
+
+def in_session(
+    fn: Callable[[Session, datetime], object],
+) -> Callable[[App, datetime], None]:
+    """Give a sweep ``(session, now)`` its own transaction."""
+
+    def run(app: App, now: datetime) -> None:
+        with app.db.write() as session:
+            fn(session, now)
+
+    return run
+
+
+def _deliver(app: App, now: datetime) -> None:
+    delivery.deliver(app.db, now, app.settings.base_url)
+
+
+TICKS: tuple[Tick, ...] = (
+    Tick("alarms.escalate", 1, in_session(escalation.sweep)),
+    Tick("alarms.deliver", 1, _deliver),
+    Tick("plans.sweep", 10, in_session(plans_service.sweep)),
+    Tick("recordings.close_due", 30, in_session(recordings_service.close_due)),
+    Tick("staff.last_use", 5, flush_last_use),
+)
+"""Those that need nothing but the application; `main` adds those that own something."""
+
+
+@dataclass
+class TickRunner:
+    """Runs ticks on APScheduler (interval jobs, in memory).
+
+    Parameters
+    ----------
+    app : App
+    ticks : sequence of Tick
+    """
+
+    app: App
+    ticks: Sequence[Tick]
+    faults: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._scheduler = BackgroundScheduler(
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+
+    def start(self) -> None:
+        """Begin."""
+        for tick in self.ticks:
+            self._scheduler.add_job(
+                self.run, "interval", (tick,), seconds=tick.every_s, id=tick.name
+            )
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """End; waits for ticks that are running."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
+
+    def run(self, tick: Tick) -> bool:
+        """Run one tick now; False when it failed.
+
+        The named edge of background work: a fault in one tick must not end the others.
+        """
+        try:
+            tick.fn(self.app, self.app.clock())
+        except Exception:  # noqa: BLE001 - the job runner's edge
+            self.faults[tick.name] = self.faults.get(tick.name, 0) + 1
+            _log.exception("tick %s failed", tick.name)
+            return False
+        self.faults.pop(tick.name, None)
+        return True
