@@ -1,0 +1,283 @@
+"""Packets to one gap-marked sample clock, and the plan to fill the gaps from memory.
+
+The recording's clock is the device's sample counter, zero at the first sample heard.
+Every sample is given once; what is missing is said as a `Gap` and, where the device may
+still have it, fetched later. A device that starts anew goes on in the same recording:
+the hole is as long as our clock says.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sensors.clock import ClockFit, ClockFitter
+from sensors.errors import BadPacket
+from sensors.frames import EcgFrame, Gap, GapCause, LeadState, PatchEvent
+from sensors.packets import FetchRequest, SamplePacket
+from sensors.ranges import SampleRanges
+
+COUNTER_MODULO = 2**32
+SEQUENCE_MODULO = 2**16
+HOLD_S = 0.5  # an overtaken packet is waited for this long, no longer: people look on
+LONGEST_JUMP_S = 14 * 86_400.0  # longest prescribed wear; a farther jump is no counter
+
+
+@dataclass(slots=True)
+class EpochPlace:
+    """Where the samples of one start of the device lie in the recording."""
+
+    epoch: int
+    base_sample: int
+    """Recording position of this epoch's counter 0 (unwrapped)."""
+    missing: SampleRanges = field(default_factory=SampleRanges)
+    """Recording positions that the device's memory may still give."""
+
+
+@dataclass(slots=True)
+class AssemblerState:
+    """Everything that must survive a restart of the app."""
+
+    next_sample: int = 0
+    next_sequence: int | None = None
+    places: list[EpochPlace] = field(default_factory=list)
+    leads_on: tuple[bool, ...] | None = None
+    duplicates: int = 0
+    """Samples that came more than once and were dropped."""
+
+
+class Assembler:
+    """Puts the packets of one recording in order.
+
+    Parameters
+    ----------
+    fs_hz : float
+        Nominal sampling frequency.
+    has_memory : bool
+        The device answers `FetchRequest`; without, lost samples stay lost.
+    state : AssemblerState, optional
+        From `state` of an earlier run of the same recording.
+    """
+
+    def __init__(
+        self, fs_hz: float, *, has_memory: bool, state: AssemblerState | None = None
+    ) -> None:
+        self._fs_hz = fs_hz
+        self._has_memory = has_memory
+        self._state = state or AssemblerState()
+        self._held: dict[int, tuple[SamplePacket, datetime]] = {}
+        self._clock = ClockFitter(fs_hz)
+        self._hold_samples = round(HOLD_S * fs_hz)
+
+    @property
+    def state(self) -> AssemblerState:
+        """What must be kept to go on after a restart."""
+        return self._state
+
+    @property
+    def fs_hz(self) -> float:
+        """Nominal sampling frequency."""
+        return self._fs_hz
+
+    @property
+    def clock(self) -> ClockFit | None:
+        """The device's clock against ours, since its last start."""
+        return self._clock.fit()
+
+    @property
+    def missing_samples(self) -> int:
+        """How many samples may still come from the device's memory."""
+        return sum(place.missing.n_samples for place in self._state.places)
+
+    def position(self, epoch: int, counter: int) -> int | None:
+        """Return the recording position of a counter; None for an unknown epoch."""
+        for place in self._state.places:
+            if place.epoch == epoch:
+                return self._unwrapped(place, counter)
+        return None
+
+    def push(self, packet: SamplePacket, received_at: datetime) -> list[PatchEvent]:
+        """Take one packet.
+
+        Parameters
+        ----------
+        packet : SamplePacket
+            Live or out of the memory, in any order, as often as it comes.
+        received_at : datetime
+            When it came, aware UTC.
+
+        Returns
+        -------
+        list of PatchEvent
+            `EcgFrame`, `Gap` and `LeadState`: live ones in the order of the sample
+            counter, those that fill a gap marked ``backfilled``.
+
+        Raises
+        ------
+        BadPacket
+            A counter that no recording can have; nothing was changed.
+        """
+        if packet.from_memory:
+            return list(self._fill(packet, received_at))
+        events: list[PatchEvent] = []
+        place = self._current()
+        if place is None:
+            self._begin(packet)
+        elif packet.epoch != place.epoch:
+            if any(known.epoch == packet.epoch for known in self._state.places):
+                return list(self._fill(packet, received_at))
+            events += self.flush()
+            events += self._restart(packet, received_at)
+        first = self._position(packet)
+        if first < self._state.next_sample:
+            if first + len(packet.counts) <= self._state.next_sample:
+                return events + list(self._fill(packet, received_at))
+            events += self._fill(packet, received_at)
+            packet = _tail(packet, self._state.next_sample - first)
+            first = self._state.next_sample
+        if first - self._state.next_sample > LONGEST_JUMP_S * self._fs_hz:
+            raise BadPacket(counter=packet.first_counter)
+        held = self._held.get(first)
+        if held is None or len(held[0].counts) < len(packet.counts):
+            self._held[first] = (packet, received_at)
+        self._clock.add(first + len(packet.counts), received_at)
+        return events + list(self._release(first))
+
+    def flush(self) -> list[PatchEvent]:
+        """Give what is held back now: the link is gone, nobody will overtake it."""
+        events: list[PatchEvent] = []
+        for first in sorted(self._held):
+            events += self._emit_live(first)
+        return events
+
+    def plan(self, max_samples: int) -> FetchRequest | None:
+        """Return what to ask the device's memory for next, the newest hole first.
+
+        Parameters
+        ----------
+        max_samples : int
+            No more than this at once, so that live packets keep their share of the air.
+        """
+        for place in reversed(self._state.places):
+            spans = list(place.missing)
+            if spans:
+                first, end = spans[-1]
+                first = max(first, end - max_samples)
+                counter = (first - place.base_sample) % COUNTER_MODULO
+                return FetchRequest(place.epoch, counter, end - first)
+        return None
+
+    def give_up(self, request: FetchRequest) -> None:
+        """Note that the device has nothing (more) for this request."""
+        for place in self._state.places:
+            if place.epoch == request.epoch:
+                first = self._unwrapped(place, request.first_counter)
+                place.missing.remove(first, first + request.n_samples)
+
+    # -- places ------------------------------------------------------------------
+
+    def _current(self) -> EpochPlace | None:
+        return self._state.places[-1] if self._state.places else None
+
+    def _begin(self, packet: SamplePacket) -> None:
+        self._state.places.append(EpochPlace(packet.epoch, -packet.first_counter))
+
+    def _unwrapped(self, place: EpochPlace, counter: int) -> int:
+        """Return the recording position of a counter, the one nearest to the newest."""
+        near = self._state.next_sample - place.base_sample
+        half = COUNTER_MODULO // 2
+        delta = (counter - near + half) % COUNTER_MODULO - half
+        return place.base_sample + near + delta
+
+    def _position(self, packet: SamplePacket) -> int:
+        return self._unwrapped(self._state.places[-1], packet.first_counter)
+
+    def _restart(self, packet: SamplePacket, received_at: datetime) -> Iterator[Gap]:
+        """Place a new epoch by our clock and say the hole before it."""
+        state = self._state
+        fit = self._clock.fit()
+        end = state.next_sample
+        if fit is not None:
+            end = round(fit.sample_at(received_at))
+        first = max(end - len(packet.counts), state.next_sample)
+        # The new counter began at 0: what it counted before this packet is in memory.
+        measured = min(packet.first_counter, first - state.next_sample)
+        begin = first - measured
+        if self._has_memory:
+            state.places[-1].missing.add(state.next_sample, begin)
+        place = EpochPlace(packet.epoch, first - packet.first_counter)
+        state.places.append(place)
+        if begin > state.next_sample:
+            yield Gap(state.next_sample, begin, GapCause.REBOOT)
+        if first > begin:
+            yield Gap(begin, first, GapCause.LINK)
+            if self._has_memory:
+                place.missing.add(begin, first)
+        state.next_sample = first
+        state.next_sequence = None
+        self._clock = ClockFitter(self._fs_hz)
+
+    # -- giving ------------------------------------------------------------------
+
+    def _release(self, newest: int) -> Iterator[PatchEvent]:
+        while self._held:
+            first = min(self._held)
+            waited_for = first > self._state.next_sample
+            if waited_for and newest - self._state.next_sample <= self._hold_samples:
+                return
+            yield from self._emit_live(first)
+
+    def _emit_live(self, first: int) -> Iterator[PatchEvent]:
+        packet, received_at = self._held.pop(first)
+        state = self._state
+        if first < state.next_sample:  # a held packet that overlaps the one before
+            overlap = min(state.next_sample - first, len(packet.counts))
+            state.duplicates += overlap
+            if overlap == len(packet.counts):
+                return
+            packet, first = _tail(packet, overlap), state.next_sample
+        if first > state.next_sample:
+            yield self._gap_before(first, packet)
+        if packet.leads_on != state.leads_on:
+            if state.leads_on is not None or not all(packet.leads_on):
+                yield LeadState(first, packet.leads_on)
+            state.leads_on = packet.leads_on
+        yield EcgFrame(first, packet.counts, received_at, all(packet.leads_on))
+        state.next_sample = first + len(packet.counts)
+        if packet.sequence is not None:
+            state.next_sequence = (packet.sequence + 1) % SEQUENCE_MODULO
+
+    def _gap_before(self, first: int, packet: SamplePacket) -> Gap:
+        state = self._state
+        in_sequence = packet.sequence is not None and packet.sequence == state.next_sequence
+        if in_sequence:  # nothing was lost on the air: the device itself has a hole
+            return Gap(state.next_sample, first, GapCause.SOURCE)
+        if self._has_memory:
+            state.places[-1].missing.add(state.next_sample, first)
+        return Gap(state.next_sample, first, GapCause.LINK)
+
+    def _fill(self, packet: SamplePacket, received_at: datetime) -> Iterator[EcgFrame]:
+        """Give the part of a late packet that is missing; the rest is a duplicate."""
+        for place in self._state.places:
+            if place.epoch != packet.epoch:
+                continue
+            first = self._unwrapped(place, packet.first_counter)
+            end = first + len(packet.counts)
+            given = 0
+            for low, high in place.missing.remove(first, end):
+                counts = packet.counts[low - first : high - first]
+                given += len(counts)
+                contact = all(packet.leads_on)
+                yield EcgFrame(low, counts, received_at, contact, backfilled=True)
+            known_end = min(end, self._state.next_sample)
+            self._state.duplicates += max(known_end - max(first, 0), 0) - given
+
+
+def _tail(packet: SamplePacket, skip: int) -> SamplePacket:
+    return SamplePacket(
+        epoch=packet.epoch,
+        first_counter=(packet.first_counter + skip) % COUNTER_MODULO,
+        counts=packet.counts[skip:],
+        leads_on=packet.leads_on,
+        sequence=packet.sequence,
+        from_memory=packet.from_memory,
+    )

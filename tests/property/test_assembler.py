@@ -1,0 +1,380 @@
+"""The assembler's clock is strictly increasing, its gaps add up, and backfill is exact."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sensors.assembler import COUNTER_MODULO, Assembler
+from sensors.errors import BadPacket
+from sensors.frames import EcgFrame, Gap, GapCause, LeadState, PatchEvent
+from sensors.packets import FetchRequest, SamplePacket
+from sensors.profiles import anxin_patch as anxin
+from sensors.ranges import SampleRanges
+from sensors.timestamps import TimestampCounter
+from sensors.virtual.anxin_unit import AnxinUnit, UnitMaker
+from sensors.virtual.replay import ReplayReader, ReplaySource
+
+START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+FS_HZ = 250.0
+
+
+def at(sample: float) -> datetime:
+    return START + timedelta(seconds=sample / FS_HZ)
+
+
+def packet_of(
+    truth: np.ndarray, first: int, n: int, *, start: int = 0, epoch: int = 1, **options
+) -> SamplePacket:
+    return SamplePacket(
+        epoch,
+        (start + first) % COUNTER_MODULO,
+        truth[first : first + n, None],
+        options.pop("leads_on", (True,)),
+        **options,
+    )
+
+
+def frames_of(events: Sequence[PatchEvent]) -> list[EcgFrame]:
+    return [event for event in events if isinstance(event, EcgFrame)]
+
+
+def live_spans(events: Sequence[PatchEvent]) -> list[tuple[int, int]]:
+    """Live frames and gaps in the order they were said."""
+    spans = []
+    for event in events:
+        if isinstance(event, EcgFrame) and not event.backfilled:
+            spans.append((event.first_sample, event.first_sample + len(event.counts)))
+        elif isinstance(event, Gap):
+            spans.append((event.first_sample, event.end_sample))
+    return spans
+
+
+def store(events: Sequence[PatchEvent], size: int) -> np.ndarray:
+    """Write frames as the server does; fail on a sample that comes twice."""
+    kept = np.full(size, np.iinfo(np.int32).min, np.int32)
+    for frame in frames_of(events):
+        end = frame.first_sample + len(frame.counts)
+        target = kept[frame.first_sample : end]
+        assert (target == np.iinfo(np.int32).min).all(), "a sample came twice"
+        kept[frame.first_sample : end] = frame.counts[:, 0]
+    return kept
+
+
+@st.composite
+def journeys(draw) -> tuple[np.ndarray, list[tuple[int, int]], list[int], int]:
+    """Truth, its packets, the order in which they arrive, and where the counter starts."""
+    lengths = draw(st.lists(st.integers(1, 30), min_size=2, max_size=40))
+    cuts = np.concatenate([[0], np.cumsum(lengths)])
+    packets = [(int(a), int(b - a)) for a, b in pairwise(cuts)]
+    arrivals = []
+    for index in range(len(packets)):
+        fate = draw(st.sampled_from(["ok", "ok", "ok", "lost", "twice", "late"]))
+        if index in (0, len(packets) - 1):
+            fate = "ok"
+        late = draw(st.integers(1, 5)) if fate == "late" else 0
+        times = {"lost": 0, "twice": 2}.get(fate, 1)
+        arrivals += [(index + late + 0.1 * copy, index) for copy in range(times)]
+    order = [index for _, index in sorted(arrivals, key=lambda a: a[0])]
+    start = draw(st.sampled_from([0, 1, 2**31 - 50, 2**32 - 40, 2**32 - 1]))
+    truth = np.arange(cuts[-1], dtype=np.int32) * 7 - 100
+    return truth, packets, order, start
+
+
+@given(journeys())
+@settings(max_examples=300)
+def test_clock_increases_gaps_add_up_and_backfill_is_exact(journey):
+    truth, packets, order, start = journey
+    assembler = Assembler(FS_HZ, has_memory=True)
+    events: list[PatchEvent] = []
+    for index in order:
+        first, n = packets[index]
+        events += assembler.push(packet_of(truth, first, n, start=start), at(first + n))
+    events += assembler.flush()
+
+    spans = live_spans(events)
+    assert spans[0][0] == 0
+    assert all(a < b for a, b in spans)
+    assert [b for _, b in spans[:-1]] == [a for a, _ in spans[1:]]
+    assert spans[-1][1] == len(truth)
+
+    for _ in range(2000):
+        request = assembler.plan(max_samples=23)
+        if request is None:
+            break
+        first = (request.first_counter - start) % COUNTER_MODULO
+        answer = packet_of(truth, first, request.n_samples, start=start, from_memory=True)
+        events += assembler.push(answer, at(len(truth)))
+    assert assembler.missing_samples == 0
+    assert store(events, len(truth)).tolist() == truth.tolist()
+
+
+@given(journeys())
+def test_a_restart_of_the_app_goes_on_with_the_same_recording(journey):
+    truth, packets, order, start = journey
+    before, after = order[: len(order) // 2 + 1], order[len(order) // 2 + 1 :]
+    assembler = Assembler(FS_HZ, has_memory=True)
+    events: list[PatchEvent] = []
+    for index in before:
+        first, n = packets[index]
+        events += assembler.push(packet_of(truth, first, n, start=start), at(first + n))
+    events += assembler.flush()
+    assembler = Assembler(FS_HZ, has_memory=True, state=assembler.state)
+    for index in after:
+        first, n = packets[index]
+        events += assembler.push(packet_of(truth, first, n, start=start), at(first + n))
+    events += assembler.flush()
+    while request := assembler.plan(1000):
+        first = (request.first_counter - start) % COUNTER_MODULO
+        answer = packet_of(truth, first, request.n_samples, start=start, from_memory=True)
+        events += assembler.push(answer, at(len(truth)))
+    assert store(events, len(truth)).tolist() == truth.tolist()
+
+
+def test_without_memory_a_lost_packet_stays_a_gap():
+    truth = np.arange(500, dtype=np.int32)
+    assembler = Assembler(FS_HZ, has_memory=False)
+    events = assembler.push(packet_of(truth, 0, 100), at(100))
+    events += assembler.push(packet_of(truth, 200, 300), at(500))
+    assert Gap(100, 200, GapCause.LINK) in events + assembler.flush()
+    assert assembler.plan(100) is None
+
+
+def test_a_hole_in_the_measurement_is_not_asked_for():
+    truth = np.arange(500, dtype=np.int32)
+    assembler = Assembler(FS_HZ, has_memory=True)
+    events = assembler.push(packet_of(truth, 0, 100, sequence=65535), at(100))
+    events += assembler.push(packet_of(truth, 200, 300, sequence=0), at(500))
+    assert Gap(100, 200, GapCause.SOURCE) in events + assembler.flush()
+    assert assembler.plan(100) is None
+
+
+def test_what_the_memory_no_longer_has_is_given_up():
+    truth = np.arange(900, dtype=np.int32)
+    assembler = Assembler(FS_HZ, has_memory=True)
+    assembler.push(packet_of(truth, 0, 100), at(100))
+    assembler.push(packet_of(truth, 300, 300), at(600))
+    request = assembler.plan(150)
+    assert request == FetchRequest(1, 150, 150)
+    assembler.give_up(request)
+    assert assembler.plan(150) == FetchRequest(1, 100, 50)
+
+
+def test_lead_changes_are_said_at_their_sample():
+    truth = np.arange(300, dtype=np.int32)
+    assembler = Assembler(FS_HZ, has_memory=False)
+    events: list[PatchEvent] = []
+    for first, on in ((0, True), (100, False), (200, True)):
+        events += assembler.push(
+            packet_of(truth, first, 100, leads_on=(on,)), at(first + 100)
+        )
+    states = [event for event in events if isinstance(event, LeadState)]
+    assert states == [LeadState(100, (False,)), LeadState(200, (True,))]
+    assert [frame.contact for frame in frames_of(events)] == [True, False, True]
+
+
+def test_a_counter_from_nowhere_is_refused_and_changes_nothing():
+    truth = np.arange(300, dtype=np.int32)
+    assembler = Assembler(FS_HZ, has_memory=True)
+    assembler.push(packet_of(truth, 0, 100), at(100))
+    wild = SamplePacket(1, 400_000_000, truth[:100, None], (True,))
+    with pytest.raises(BadPacket):
+        assembler.push(wild, at(200))
+    assert frames_of(assembler.push(packet_of(truth, 100, 100), at(200)))
+
+
+def test_a_reboot_goes_on_in_the_same_recording_at_the_right_time():
+    truth = np.arange(250 * 400, dtype=np.int32)
+    assembler = Assembler(FS_HZ, has_memory=True)
+    events: list[PatchEvent] = []
+    for first in range(0, 250 * 200, 50):
+        events += assembler.push(packet_of(truth, first, 50), at(first + 50))
+    # Dead from 200 s to 230 s; linked again at 240 s: 2500 samples wait in the memory.
+    boot = 250 * 230
+    for first in range(250 * 240, 250 * 260, 50):
+        packet = packet_of(truth, first, 50, start=-boot, epoch=2)
+        events += assembler.push(packet, at(first + 50))
+    gaps = [event for event in events if isinstance(event, Gap)]
+    assert gaps == [
+        Gap(250 * 200, boot, GapCause.REBOOT),
+        Gap(boot, 250 * 240, GapCause.LINK),
+    ]
+    request = assembler.plan(10**6)
+    assert request == FetchRequest(2, 0, 2500)
+    answer = packet_of(truth, boot, 2500, start=-boot, epoch=2, from_memory=True)
+    events += assembler.push(answer, at(250 * 261))
+    # The end of the first epoch may still be there too.
+    assert assembler.plan(10**6) == FetchRequest(1, 250 * 200, 250 * 30)
+    fit = assembler.clock
+    assert fit is not None
+    assert abs((fit.at(250 * 250) - at(250 * 250)).total_seconds()) < 0.02
+
+
+def test_the_clock_finds_100_ppm_through_jitter_and_late_packets(rng):
+    assembler = Assembler(FS_HZ, has_memory=False)
+    truth = np.zeros(50, np.int32)[:, None]
+    true_hz = FS_HZ * (1 + 100e-6)
+    for first in range(0, 250 * 3600, 50):
+        delay_s = 0.03 + float(rng.exponential(0.02)) + (rng.random() < 0.02) * 3
+        end_s = (first + 50) / true_hz + delay_s
+        packet = SamplePacket(1, first, truth, (True,))
+        assembler.push(packet, START + timedelta(seconds=end_s))
+    fit = assembler.clock
+    assert fit is not None
+    assert fit.drift_ppm == pytest.approx(100, abs=5)
+    middle = 250 * 1800
+    error_s = (fit.at(middle) - START).total_seconds() - middle / true_hz
+    assert 0.025 < error_s < 0.045  # the shortest delay on the air stays in it
+    assert fit.sample_at(fit.at(middle)) == pytest.approx(middle, abs=0.01)
+
+
+def test_before_two_minutes_no_drift_is_claimed():
+    assembler = Assembler(FS_HZ, has_memory=False)
+    assert assembler.clock is None
+    assembler.push(packet_of(np.zeros(50, np.int32), 0, 50), at(50))
+    assert assembler.clock is not None
+    assert assembler.clock.drift_ppm == 0
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 60), st.integers(0, 20)), max_size=40)
+)
+def test_ranges_are_a_set(steps):
+    ranges, model = SampleRanges(), set()
+    for add, first, length in steps:
+        wanted = set(range(first, first + length))
+        if add:
+            ranges.add(first, first + length)
+            model |= wanted
+        else:
+            hit = {i for a, b in ranges.overlap(first, first + length) for i in range(a, b)}
+            assert hit == model & wanted
+            taken = {
+                i for a, b in ranges.remove(first, first + length) for i in range(a, b)
+            }
+            assert taken == hit
+            model -= wanted
+        spans = list(ranges)
+        assert {i for a, b in spans for i in range(a, b)} == model
+        assert all(a[1] < b[0] for a, b in pairwise(spans))
+        assert ranges.n_samples == len(model)
+        assert len(ranges) == len(spans)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(-9, 9)), min_size=2, max_size=60),
+    st.integers(0, 10**6),
+)
+def test_timestamps_number_samples_through_jitter_and_loss(packets, start):
+    """73 samples of 130 Hz, jitter of a tenth of a packet, any packets lost."""
+    counter = TimestampCounter(130.0)
+    placed: list[tuple[int, tuple[int, int]]] = []
+    for index, (arrives, jitter) in enumerate(packets):
+        if arrives or not placed:
+            time_s = start + (index * 73 + jitter * 0.25) / 130
+            placed.append((index, counter.place(time_s, 73)))
+    origin = placed[0][0]
+    for index, (epoch, first) in placed:
+        assert epoch == 0
+        assert abs(first - (index - origin) * 73) <= 5 * len(packets)
+        assert first >= 0
+
+
+def test_timestamps_without_loss_are_contiguous_and_show_the_real_rate(rng):
+    counter = TimestampCounter(130.0)
+    for index in range(2000):
+        time_s = index * 73 / 130.4 + float(rng.normal(0, 0.003))
+        assert counter.place(time_s, 73) == (0, index * 73)
+    assert counter.fs_hz == pytest.approx(130.4, abs=0.05)
+
+
+def test_timestamps_wrap_repeat_and_reboot():
+    counter = TimestampCounter(250.0, modulo_s=4294967.296)
+    assert counter.place(4294967.264, 16) == (0, 0)
+    assert counter.place(0.032, 16) == (0, 16)
+    assert counter.place(0.032, 16) == (0, 16)
+    assert counter.place(4.0, 16)[1] > 900
+    assert counter.place(2_000_000.0, 16) == (1, 0)
+    backwards = TimestampCounter(130.0)
+    assert backwards.place(1000.0, 73) == (0, 0)
+    assert backwards.place(5.0, 73) == (1, 0)
+
+
+class Air:
+    """A link in virtual time between a unit and an assembler, with walks out of range."""
+
+    def __init__(self, unit: AnxinUnit, ppm: float, rng: np.random.Generator) -> None:
+        self.unit, self.rng = unit, rng
+        self.true_hz = unit.fs_hz * (1 + ppm * 1e-6)
+        self.assembler = Assembler(unit.fs_hz, has_memory=True)
+        self.events: list[PatchEvent] = []
+        self.measured = 0
+        self.fetching: FetchRequest | None = None
+
+    def hello(self) -> None:
+        """Skip the proof, which other tests cover: the unit believes us."""
+        self.unit._proven = self.unit._streaming = True
+        self.fetching = None
+
+    def tick(self, n_samples: int, *, linked: bool) -> None:
+        self.unit.measure(n_samples)
+        self.measured += n_samples
+        if not linked:
+            return
+        if self.fetching is None:
+            self.fetching = self.assembler.plan(20 * 250)
+            if self.fetching is not None:
+                payload = anxin.encode_fetch(self.fetching)
+                command = anxin.encode_command(anxin.Command(anxin.Op.FETCH, payload))
+                self.unit.write(anxin.CONTROL, command)
+        delay_s = 0.008 + float(self.rng.exponential(0.01))
+        moment = START + timedelta(seconds=self.measured / self.true_hz + delay_s)
+        for uuid, data in self.unit.outgoing(247):
+            if uuid == anxin.STREAM:
+                packet = anxin.decode_frame(data, 1, 2)
+                self.events += self.assembler.push(packet, moment)
+            elif uuid == anxin.CONTROL:
+                response = anxin.decode_response(data)
+                if response.op is anxin.Op.FETCHED:
+                    self.fetching = None
+
+
+def test_a_day_with_200_disconnections_is_complete_and_on_time(rng):
+    """24 h of one lead at 250 Hz; the device's clock is 100 ppm fast."""
+    maker = UnitMaker("0042", b"k" * 32, memory_s=3 * 3600, first_counter=2**32 - 10**6)
+    # Noise whose period is prime to everything: a shifted sample cannot go unseen.
+    noise = rng.integers(-30_000, 30_000, (150_001, 1)).astype(np.int32)
+    record = ReplaySource(FS_HZ, ("ECG",), 400.0, noise, np.ones(150_001, np.bool_))
+    unit = AnxinUnit(ReplayReader(record, loop=True), maker, random_bytes=rng.bytes)
+    air = Air(unit, 100.0, rng)
+    day_s, tick_s = 86_400, 1
+    away = np.zeros(day_s, np.bool_)
+    for leaves in rng.choice(np.arange(60, day_s - 1800, 400), 200, replace=False):
+        away[leaves : leaves + int(rng.integers(2, 380))] = True
+    assert int((np.diff(away.astype(int)) == 1).sum()) == 200
+    air.hello()
+    was_away = False
+    for second in range(0, day_s, tick_s):
+        if away[second] and not was_away:
+            unit.link_lost()
+            air.events += air.assembler.flush()
+        if was_away and not away[second]:
+            air.hello()
+        was_away = bool(away[second])
+        air.tick(250 * tick_s, linked=not was_away)
+
+    assert air.assembler.missing_samples == 0
+    kept = store(air.events, day_s * 250)
+    truth = np.resize(noise[:, 0], len(kept))
+    assert np.array_equal(kept, truth)
+    assert air.assembler.state.duplicates == 0
+    fit = air.assembler.clock
+    assert fit is not None
+    assert fit.drift_ppm == pytest.approx(100, abs=1)
+    for sample in range(0, day_s * 250, 250 * 600):
+        error_s = (fit.at(sample) - START).total_seconds() - sample / air.true_hz
+        assert abs(error_s) < 0.020
