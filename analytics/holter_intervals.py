@@ -51,13 +51,14 @@ def intervals(
     table: BeatTable,
     quality: Sequence[QualityWindow],
     ecg_mv: Leads,
+    primary: int,
     lead_names: Sequence[str],
     clock: Clock,
     options: HolterOptions,
 ) -> Intervals:
     """Measure ST, QT and the shapes of beats.
 
-    QT, T ends and shapes come from the first lead; ST from every lead. Only class N beats
+    QT, T ends and shapes come from the primary lead; ST from every lead. Only class N beats
     in grade A signal are measured.
 
     Parameters
@@ -65,6 +66,8 @@ def intervals(
     table : BeatTable
     quality : sequence of QualityWindow
     ecg_mv : ndarray, shape (n_samples, n_leads)
+    primary : int
+        Column in which the beats were found.
     lead_names : sequence of str
     clock : Clock
     options : HolterOptions
@@ -79,7 +82,7 @@ def intervals(
         return replace(nothing, reasons={"st": why, "qt": why})
     clean = grade_a(table.sample, quality)
     chosen = table.of(Aami.N) & table.usable & clean
-    first = ecg_mv[:, 0]
+    first = ecg_mv[:, primary]
     shapes, v_shapes = templates(first, table, clock)
     medians = median_beats(
         first, clock.fs, table.sample, table.rr_ms, chosen & ~table.in_af, qt.STRETCH_S

@@ -32,6 +32,7 @@ def coverage(
     clock: Clock,
     n_samples: int,
     lead_names: Sequence[str],
+    primary: int = 0,
 ) -> Coverage:
     """Add up what was recorded and what can be analysed.
 
@@ -42,6 +43,8 @@ def coverage(
     clock : Clock
     n_samples : int
     lead_names : sequence of str
+    primary : int
+        Position of the lead in which the beats were found.
     """
     fs = clock.fs
     grades: dict[str, float] = {g.value: 0.0 for g in Grade}
@@ -63,6 +66,7 @@ def coverage(
     return Coverage(
         fs=fs,
         lead_names=tuple(lead_names),
+        lead_analysed=lead_names[primary],
         start_at=clock.moment(0).at,
         end_at=clock.moment(n_samples).at,
         recorded_s=recorded_s,

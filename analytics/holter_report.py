@@ -62,6 +62,8 @@ class Reading:
     beats: tuple[Beat, ...]
     quality: tuple[QualityWindow, ...]
     episodes: tuple[Episode, ...]
+    lead: int = 0
+    """The lead in which the beats were found; QT and shapes are measured in it."""
     human_edited: int = 0
     """Beats that a person added, moved, deleted or relabelled."""
 
@@ -95,7 +97,7 @@ def make_report(
     HolterReport
     """
     n = len(ecg_mv)
-    covered = coverage(reading.quality, clock, n, lead_names)
+    covered = coverage(reading.quality, clock, n, lead_names, reading.lead)
     table = beat_table(reading.beats, reading.episodes, clock.fs)
     excluded = excluded_ranges(reading.quality)
     reasons: dict[str, Reason] = {}
@@ -107,7 +109,9 @@ def make_report(
         return answer
 
     nn = hrv.nn_series(table.sample / clock.fs, table.rr_ms, table.normal)
-    waves = intervals(table, reading.quality, ecg_mv, lead_names, clock, options)
+    waves = intervals(
+        table, reading.quality, ecg_mv, reading.lead, lead_names, clock, options
+    )
     reasons.update(waves.reasons)
     v = ectopy(table, Aami.V, clock, covered.analysable_s)
     s = ectopy(table, Aami.S, clock, covered.analysable_s)

@@ -34,6 +34,8 @@ class Coverage:
 
     fs: float
     lead_names: tuple[str, ...]
+    lead_analysed: str
+    """The lead in which the beats were found."""
     start_at: datetime | None
     end_at: datetime | None
     recorded_s: float
