@@ -1,0 +1,138 @@
+"""`anxin alarms RECORD…`: what the default rules would have raised, had it been worn.
+
+The same code as live (`alarms.stream`), block by block, as fast as the machine can.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from analytics.types import Block, Ecg
+from clinic_server.alarms import stream
+from clinic_server.alarms.candidate import Candidate
+from clinic_server.alarms.limits import Limits
+from clinic_server.alarms.raising import SAME_EVENT_S
+from clinic_server.alarms.rules_work import Context
+
+BLOCK_S = 2.0
+"""As a phone sends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One alarm of a replay, times in seconds from the start of the record.
+
+    Attributes
+    ----------
+    raised_s : float
+        End of the block whose arrival raised it: what live would have waited for.
+    end_s : float or None
+        None: still running when the record ended.
+    """
+
+    rule: str
+    tier: str
+    code: str
+    onset_s: float
+    raised_s: float
+    end_s: float | None
+    evidence: dict[str, Any]
+
+
+def replay(
+    ecg_mv: Ecg,
+    fs: float,
+    *,
+    limits: Limits | None = None,
+    context: Context | None = None,
+    block_s: float = BLOCK_S,
+) -> list[Replayed]:
+    """Run analysis and rules over one lead as if it arrived live.
+
+    Parameters
+    ----------
+    ecg_mv : ndarray of float64, shape (n_samples,)
+        mV; NaN marks samples that do not exist: a gap.
+    fs : float
+        Hz.
+    limits, context : optional
+        Default: shipped thresholds, nothing known of the patient.
+    block_s : float
+        Length of one upload.
+
+    Returns
+    -------
+    list of Replayed
+        In order of raising; repeats of a rule are not grouped.
+    """
+    limits, context = limits or Limits(), context or Context()
+    running = stream.start(fs, limits)
+    found: list[Replayed] = []
+    end = 0
+    for block in blocks_of(ecg_mv, fs, block_s):
+        end = block.first_sample + len(block.ecg_mv)
+        running, _, candidates = stream.advance(running, block, context)
+        _collect(found, candidates, end / fs, fs)
+    _, _, candidates = stream.finish(running, context)
+    _collect(found, candidates, end / fs, fs)
+    return found
+
+
+def blocks_of(ecg_mv: Ecg, fs: float, block_s: float) -> Iterator[Block]:
+    """Cut a lead into blocks; gaps (NaN) are left out, never filled.
+
+    A file says nothing of electrodes: contact is taken as proven wherever there are
+    samples, as it would have been on the patch.
+    """
+    size = max(1, round(block_s * fs))
+    for first in range(0, len(ecg_mv), size):
+        part = ecg_mv[first : first + size]
+        there = np.isfinite(part)
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]])))
+        for low, high in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            yield Block(first + low, part[low:high, None], True)
+
+
+def _collect(
+    found: list[Replayed], candidates: Sequence[Candidate], raised_s: float, fs: float
+) -> None:
+    for one in candidates:
+        onset_s = one.onset_sample / fs
+        offset_s = None if one.offset_sample is None else one.offset_sample / fs
+        known = next(
+            (
+                i
+                for i in range(len(found) - 1, -1, -1)
+                if found[i].rule == one.rule
+                and found[i].code == one.code
+                and abs(found[i].onset_s - onset_s) < min(SAME_EVENT_S, 0.5)
+            ),
+            None,
+        )
+        if known is None:
+            if one.phase != "raised":
+                continue
+            found.append(
+                Replayed(
+                    rule=one.rule,
+                    tier=one.tier.value,
+                    code=one.code,
+                    onset_s=round(onset_s, 3),
+                    raised_s=round(raised_s, 3),
+                    end_s=None if offset_s is None else round(offset_s, 3),
+                    evidence=dict(one.params) | dict(one.evidence),
+                )
+            )
+            continue
+        before = found[known]
+        found[known] = Replayed(
+            rule=before.rule,
+            tier=before.tier,
+            code=before.code,
+            onset_s=before.onset_s,
+            raised_s=before.raised_s,
+            end_s=before.end_s if offset_s is None else round(offset_s, 3),
+            evidence=before.evidence | dict(one.params) | dict(one.evidence),
+        )

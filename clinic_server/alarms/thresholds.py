@@ -1,0 +1,143 @@
+"""Which thresholds hold for a patient now, who set them, and what the rules must know."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session, col, or_, select
+
+from clinic_server.alarms import limits as guard
+from clinic_server.alarms.limits import Limits
+from clinic_server.alarms.machine import FALSE_FINDINGS
+from clinic_server.alarms.models import Alarm, LimitOverride
+from clinic_server.alarms.rules_work import Context
+from clinic_server.db import ring_after_commit
+from clinic_server.errors import Forbidden, Unprocessable
+from clinic_server.patients import service as patients_service
+from clinic_server.patients.models import Patient
+from clinic_server.staff import service as staff_service
+from clinic_server.staff.models import Role, Staff
+
+
+def template_of(patient: Patient) -> str:
+    """Name the diagnosis template of a patient, as far as the record says."""
+    return "known_af" if patient.known_af else "default"
+
+
+def in_force(
+    session: Session, patient_id: int | None, now: datetime
+) -> Sequence[LimitOverride]:
+    """Give the overrides of a patient (None: of the site) that hold now, oldest first."""
+    return session.exec(
+        select(LimitOverride)
+        .where(
+            col(LimitOverride.patient_id).is_(None)
+            if patient_id is None
+            else col(LimitOverride.patient_id) == patient_id,
+            LimitOverride.set_at <= now,
+            col(LimitOverride.ended_at).is_(None) | (col(LimitOverride.ended_at) > now),
+            or_(
+                col(LimitOverride.expires_at).is_(None),
+                col(LimitOverride.expires_at) > now,
+            ),
+        )
+        .order_by(col(LimitOverride.id))
+    ).all()
+
+
+def limits_for(session: Session, patient: Patient, now: datetime) -> Limits:
+    """Resolve the thresholds of a patient: site, diagnosis template, own overrides."""
+    return guard.resolve(
+        template_of(patient),
+        [(row.name, row.value) for row in in_force(session, None, now)],
+        [(row.name, row.value) for row in in_force(session, patient.id, now)],
+    )
+
+
+def override(
+    session: Session,
+    staff: Staff,
+    *,
+    patient_id: int | None,
+    name: str,
+    value: float,
+    reason: str,
+    expires_at: datetime | None,
+    now: datetime,
+) -> tuple[LimitOverride, tuple[str, ...]]:
+    """Change a threshold, with a reason and perhaps an end; the one before ends.
+
+    Returns
+    -------
+    row : LimitOverride
+    warnings : tuple of str
+        Of `limits.check`.
+
+    Raises
+    ------
+    Forbidden
+        Only physicians.
+    Unprocessable
+        Of `limits.check`; ``alarms.reason_missing``.
+    """
+    if staff.role is not Role.PHYSICIAN:
+        raise Forbidden("staff.wrong_role")
+    if patient_id is not None:
+        patients_service.patient_for(session, staff, patient_id, now)
+    warnings = guard.check(name, value)
+    if not reason.strip():
+        raise Unprocessable("alarms.reason_missing")
+    for row in in_force(session, patient_id, now):
+        if row.name == name:
+            row.ended_at = now
+            session.add(row)
+    row = LimitOverride(
+        patient_id=patient_id,
+        name=name,
+        value=value,
+        reason=reason.strip(),
+        set_by=staff.id or 0,
+        set_at=now,
+        expires_at=expires_at,
+    )
+    session.add(row)
+    session.flush()
+    staff_service.audit(
+        session,
+        at=now,
+        actor_kind="staff",
+        actor_id=str(staff.id),
+        action="alarms.limit",
+        object_kind="limit",
+        object_id=name,
+        patient_id=patient_id,
+        detail={"value": value, "reason": reason.strip()},
+    )
+    ring_after_commit(session, "alarms")
+    return row, warnings
+
+
+def context_for(
+    session: Session, patient: Patient, limits: Limits, zone: ZoneInfo, at: datetime
+) -> Context:
+    """Say what the rules must know besides the ECG at a time.
+
+    Parameters
+    ----------
+    at : datetime
+        Time of the signal, not of its analysis: a backlog from the night is judged as
+        night.
+    """
+    hour = at.astimezone(zone).hour
+    begin, end = limits["sleep_from_h"], limits["sleep_to_h"]
+    return Context(
+        known_af=patient.known_af or _found_af(session, patient.id or 0),
+        asleep=hour >= begin or hour < end,
+    )
+
+
+def _found_af(session: Session, patient_id: int) -> bool:
+    rows = session.exec(
+        select(Alarm.adjudication).where(Alarm.patient_id == patient_id, Alarm.rule == "U2")
+    ).all()
+    return any(finding not in FALSE_FINDINGS for finding in rows)
