@@ -1,12 +1,10 @@
 """Recordings: announced, filled segment by segment, closed, read as windows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
@@ -18,20 +16,13 @@ from clinic_server.patients.models import CaseVerb
 from clinic_server.recordings import store
 from clinic_server.recordings.models import Recording, Segment
 from clinic_server.recordings.store import Incoming, Window
-from clinic_server.wire.ecg import (
-    RecordingCreate,
-    SegmentHeader,
-    UploadState,
-    encode_segment,
-    sha256_hex,
-)
+from clinic_server.wire.ecg import RecordingCreate, UploadState
 
 FULL_DAY_S = 24 * 3600
 LATE_S = 6 * 3600
 """A recording with holes waits this long past 24 h for a phone that was offline."""
 FRESH_S = 60
 MAX_PER_ISSUE = 1000
-IMPORT_SEGMENT_S = 10
 TOPIC = "samples"
 
 
@@ -69,7 +60,7 @@ def announce(
         if not _same(known, create):
             raise Conflict("recordings.other_content")
         return known
-    if not is_plausible(create.started_at, now):
+    if issue_id is not None and not is_plausible(create.started_at, now):
         raise Unprocessable("recordings.bad_start")
     if issue_id is not None:
         count = session.exec(
@@ -313,52 +304,3 @@ def close_due(session: Session, now: datetime) -> list[Recording]:
             close(session, recording, "full_day", now)
             closed.append(recording)
     return closed
-
-
-def import_arrays(
-    session: Session,
-    recording_id: str,
-    *,
-    patient_id: int,
-    create: RecordingCreate,
-    counts: NDArray[np.int32],
-    present: NDArray[np.bool_],
-    now: datetime,
-) -> Recording:
-    """Store a recording that comes from a file, as if a phone had sent it, and close it.
-
-    Parameters
-    ----------
-    counts : ndarray of int32, shape (n_samples, n_leads)
-    present : ndarray of bool, shape (n_samples,)
-        False where the file has no valid sample: those become holes.
-    """
-    recording = announce(
-        session, recording_id, patient_id=patient_id, issue_id=None, create=create, now=now
-    )
-    step = max(1, round(IMPORT_SEGMENT_S * create.fs_hz))
-    for seq, (first, end) in enumerate(_pieces(present, step)):
-        header = SegmentHeader(
-            first_sample=first,
-            n_samples=end - first,
-            n_leads=counts.shape[1],
-            contact=False,  # a file does not prove electrode contact
-            gap_cause="source" if first and not present[first - 1] else None,
-            phone_at=create.started_at + timedelta(seconds=end / create.fs_hz),
-            phone_mono_s=end / create.fs_hz,
-        )
-        body = encode_segment(header, counts[first:end])
-        store.put(
-            session,
-            recording,
-            Incoming(recording_id, seq, header, body, sha256_hex(body), now),
-        )
-    close(session, recording, "imported", now, last_seq=recording.max_seq)
-    return recording
-
-
-def _pieces(present: NDArray[np.bool_], step: int) -> Iterator[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(present.astype(np.int8), prepend=0, append=0))
-    for start, stop in edges.reshape(-1, 2).tolist():
-        for first in range(start, stop, step):
-            yield first, min(first + step, stop)

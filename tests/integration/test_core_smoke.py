@@ -1,6 +1,5 @@
 """The line from pairing to stored samples."""
 
-from tests import factories as make
 from tests.integration.conftest import Clinic, Ward
 
 
