@@ -14,6 +14,7 @@ from clinic_server.devices import codes
 from clinic_server.devices.models import Issue, PhoneState, TimePoint, Unit, UnitState
 from clinic_server.devices.units import (
     all_units,
+    moves_from,
     open_issue_of_unit,
     record,
     refusals,
@@ -38,6 +39,7 @@ __all__ = [
     "issue_by_id",
     "issue_for_token",
     "issues_of",
+    "moves_from",
     "new_code",
     "open_issue_of",
     "open_issue_of_unit",

@@ -211,3 +211,8 @@ def wipe(session: Session, serial: str, staff: Staff, now: datetime) -> Unit:
     session.flush()
     record(session, unit, "devices.wipe", now, staff)
     return unit
+
+
+def moves_from(state: UnitState) -> list[UnitState]:
+    """Give the states a unit may go to by hand, in the order of the life of a unit."""
+    return [one for one in UnitState if one in NEXT[state]]

@@ -290,6 +290,16 @@ def amend(
     return successor
 
 
+def keep_pdf(session: Session, report_id: int, locale: str, body: bytes) -> None:
+    """Keep the first PDF of a signed version: it is given out again as it is."""
+    report = session.get_one(Report, report_id)
+    if locale == "zh_CN":
+        report.pdf_zh = report.pdf_zh or body
+    else:
+        report.pdf_en = report.pdf_en or body
+    session.add(report)
+
+
 def fingerprint(session: Session, report: Report) -> str:
     """Hash what was signed: every sample's digest, the numbers, the words, who and when."""
     content = json.dumps(

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from analytics.holter import analyze_holter
-from analytics.holter_report import HolterOptions
+from analytics.holter_beats import HolterOptions
 from analytics.holter_types import HolterReport, Symptom
 from clinic_server.bus import Bus
 from clinic_server.db import Database

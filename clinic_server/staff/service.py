@@ -295,3 +295,14 @@ def set_duty(
         detail={"step": step, "starts_at": starts_at, "ends_at": ends_at},
     )
     return duty
+
+
+def physicians(session: Session) -> list[Staff]:
+    """Give the physicians who may be attending, by name."""
+    return list(
+        session.exec(
+            select(Staff)
+            .where(Staff.role == Role.PHYSICIAN, col(Staff.active).is_(True))
+            .order_by(Staff.name)
+        ).all()
+    )

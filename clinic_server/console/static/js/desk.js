@@ -1,0 +1,294 @@
+// The device desk: a scan decides what happens; each flow is one side sheet.
+
+import { get, post, Refused } from "./api.js";
+import { $, $$, h, say } from "./dom.js";
+import { t } from "./words.js";
+
+const scan = $("#scan");
+const problem = $("#scan-problem");
+const sheet = $("#sheet");
+const body = $("#sheet-body");
+const go = $("#sheet-go");
+const missing = $("#sheet-missing");
+const patients = JSON.parse($("#patients").textContent);
+const today = $("#desk").dataset.today;
+const LOAN_DAYS = [14, 7, 30];
+const SIGNAL_S = 60;
+let signalTimer = null;
+let touched = false;
+
+function complain(error) {
+  if (!(error instanceof Refused)) throw error;
+  say(problem, error.message);
+  problem.hidden = false;
+}
+
+function inDays(days) {
+  const date = new Date(`${today}T12:00:00Z`);
+  date.setUTCDate(date.getUTCDate() + days);
+  return date.toISOString().slice(0, 10);
+}
+
+function open(title, content, label, onGo) {
+  problem.hidden = true;
+  say($("#sheet-title"), title);
+  body.replaceChildren(...content);
+  say(go, label);
+  go.hidden = !label;
+  go.onclick = async () => {
+    if (go.getAttribute("aria-disabled") === "true") return;
+    say(missing, "");
+    try {
+      await onGo();
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      say(missing, error.message);
+    }
+  };
+  sheet.hidden = false;
+  touched = false;
+  (body.querySelector("input,select,button") || go).focus();
+}
+
+function close(force = false) {
+  if (!force && touched && !confirm(t("desk.leave"))) return;
+  clearInterval(signalTimer);
+  sheet.hidden = true;
+  body.replaceChildren();
+  scan.focus();
+}
+
+function needs(reasons) {
+  go.setAttribute("aria-disabled", reasons.length ? "true" : "false");
+  say(missing, reasons.length ? t("desk.missing", { what: reasons.join(t("desk.comma")) }) : "");
+}
+
+function check(text, state = "passed") {
+  const sign = { passed: "✓", failed: "!", open: "" }[state];
+  return h("div", { class: `check ${state}` }, h("span", { class: "sign", text: sign }),
+    h(state === "failed" ? "b" : "span", { text }));
+}
+
+function tick(id, text) {
+  return h("label", { class: "tick" }, h("input", { type: "checkbox", id }), text);
+}
+
+/** Lend a unit: checks, patient, accessories, date, signature. */
+function issueSheet(unit, chosen = null) {
+  const serial = unit.serial;
+  if (unit.refusals.length) {
+    open(t("desk.refused", { serial }),
+      unit.refusals.map((code) => check(t(code, { serial }), "failed")), "", () => {});
+    return;
+  }
+  let due = inDays(LOAN_DAYS[0]);
+  const free = patients.filter((one) => !one.serial);
+  const who = h("select", { class: "input", id: "who" },
+    h("option", { value: "", text: t("desk.choose_patient") }),
+    ...free.map((one) => h("option", { value: one.id, text: `${one.name} · ${one.mrn}` })));
+  if (chosen) who.value = String(chosen);
+  const days = LOAN_DAYS.map((n) => h("button", {
+    type: "button", class: "button", "aria-pressed": String(n === LOAN_DAYS[0]),
+    text: t("desk.for_days", { n, date: inDays(n).slice(5) }),
+    on: { click: (event) => {
+      due = inDays(n);
+      days.forEach((one) => one.setAttribute("aria-pressed", String(one === event.target)));
+    } },
+  }));
+  const lot = h("input", { class: "input", id: "lot", maxlength: 32 });
+  const update = () => {
+    const reasons = [];
+    if (!who.value) reasons.push(t("desk.need.patient"));
+    if (!$("#charger").checked) reasons.push(t("desk.need.accessories"));
+    if (!$("#terms").checked) reasons.push(t("desk.need.terms"));
+    needs(reasons);
+  };
+  open(t("desk.issue_title", { serial }), [
+    h("h3", { text: t("desk.checks") }),
+    ...["disinfected", "wiped", "battery", "clock", "unbound"].map((name) =>
+      check(t(`desk.check.${name}`))),
+    h("div", { class: "field" }, h("label", { for: "who", text: t("desk.col.patient") }), who),
+    h("h3", { text: t("desk.accessories") }),
+    tick("charger", t("desk.charger")),
+    h("div", { class: "field" }, h("label", { for: "lot", text: t("desk.lot") }), lot),
+    h("h3", { text: t("desk.due") }),
+    h("div", { class: "choices" }, ...days),
+    tick("terms", t("desk.terms")),
+  ], t("desk.issue_go"), async () => {
+    const pairing = await post("/desk/issue", {
+      serial, patient_id: Number(who.value), due_on: due, charger: true,
+      electrodes: 30, electrode_lot: lot.value.trim(), terms_signed: true,
+    });
+    pairingSheet(pairing, serial, who.selectedOptions[0].textContent);
+  });
+  body.addEventListener("change", () => { touched = true; update(); });
+  update();
+}
+
+/** The code for the phone, then a minute of signal before the patient leaves. */
+function pairingSheet(pairing, serial, name) {
+  const bar = h("progress", { max: SIGNAL_S, value: 0 });
+  const line = h("p", { class: "sec", role: "status", text: t("desk.waiting_phone") });
+  const picture = h("img", { class: "qr", alt: t("desk.qr_alt"),
+    src: `data:image/svg+xml;base64,${btoa(pairing.qr_svg)}` });
+  open(t("desk.pair_title", { serial, name }), [
+    h("p", { text: t("desk.pair_how") }),
+    picture,
+    h("p", { class: "code", id: "pairing-code", text: pairing.code }),
+    h("p", { class: "sec", text: t("desk.code_once") }),
+    h("h3", { text: t("desk.signal") }), bar, line,
+  ], t("desk.done"), () => location.reload());
+  needs([]);
+  signalTimer = setInterval(async () => {
+    const now = await get(`/desk/issues/${pairing.issue_id}/signal`).catch(() => null);
+    if (!now) return;
+    if (!now.enrolled) return;
+    const seconds = Math.min(SIGNAL_S, Math.floor(now.recorded_s));
+    bar.value = seconds;
+    if (!seconds) say(line, t("desk.waiting_patch"));
+    else if (!now.contact) say(line, t("desk.signal_contact", { n: seconds }));
+    else if (seconds < SIGNAL_S || now.heart_rate_bpm === null) {
+      say(line, t("desk.signal_wait", { n: seconds }));
+    } else say(line, t("desk.signal_ok", { bpm: Math.round(now.heart_rate_bpm) }));
+  }, 1000);
+}
+
+function returnSheet(issueId, serial, name) {
+  const conditions = ["good", "worn", "damaged", "incomplete"];
+  const select = h("select", { class: "input", id: "condition" },
+    ...conditions.map((one) => h("option", { value: one, text: t(`desk.condition.${one}`) })));
+  const note = h("input", { class: "input", id: "note", maxlength: 400 });
+  open(t("desk.return_title", { serial, name }), [
+    h("p", { text: t("desk.return_what") }),
+    h("div", { class: "field" }, h("label", { for: "condition", text: t("desk.condition") }), select),
+    h("div", { class: "field" }, h("label", { for: "note", text: t("desk.note") }), note),
+  ], t("desk.return_go"), async () => {
+    await post(`/desk/issues/${issueId}/return`, { condition: select.value, note: note.value });
+    location.reload();
+  });
+  needs([]);
+}
+
+const TEXT_FIELDS = ["mrn", "name", "phone", "emergency_name", "emergency_relation",
+  "emergency_phone", "diagnosis", "procedure", "drugs"];
+
+function admitSheet() {
+  const physicians = JSON.parse($("#patients").dataset.physicians || "[]");
+  const input = (name, type = "text") => h("div", { class: "field" },
+    h("label", { for: `f-${name}`, text: t(`desk.field.${name}`) }),
+    h("input", { class: "input", id: `f-${name}`, type }));
+  const choice = (name, options) => h("div", { class: "field" },
+    h("label", { for: `f-${name}`, text: t(`desk.field.${name}`) }),
+    h("select", { class: "input", id: `f-${name}` },
+      ...options.map(([value, text]) => h("option", { value, text }))));
+  open(t("desk.admit_title"), [
+    input("mrn"), input("name"),
+    choice("sex", [["F", t("desk.female")], ["M", t("desk.male")]]),
+    input("born_on", "date"),
+    choice("attending_id", physicians.map((one) => [one.id, one.name])),
+    input("diagnosis"), input("procedure"), input("procedure_on", "date"), input("drugs"),
+    input("phone", "tel"), input("emergency_name"), input("emergency_relation"),
+    input("emergency_phone", "tel"),
+  ], t("desk.admit_go"), async () => {
+    const value = (name) => $(`#f-${name}`).value.trim();
+    const fields = Object.fromEntries(TEXT_FIELDS.map((name) => [name, value(name)]));
+    await post("/desk/patients", {
+      ...fields, sex: value("sex"), born_on: value("born_on"),
+      attending_id: Number(value("attending_id")),
+      procedure_on: value("procedure_on") || null, discharged_on: today,
+    });
+    location.reload();
+  });
+  const update = () => needs(["mrn", "name", "born_on"].filter((name) => !$(`#f-${name}`).value)
+    .map((name) => t(`desk.field.${name}`)));
+  body.addEventListener("input", () => { touched = true; update(); });
+  update();
+}
+
+async function scanned(text) {
+  problem.hidden = true;
+  try {
+    const found = await get(`/desk/lookup?scan=${encodeURIComponent(text)}`);
+    if (found.issue_id) returnSheet(found.issue_id, found.serial, found.patient_name);
+    else if (found.kind === "unit") issueSheet(found);
+    else {
+      say(problem, t("desk.scan_unit_next", { name: found.patient_name }));
+      problem.hidden = false;
+      scan.dataset.patient = found.patient_id;
+    }
+  } catch (error) {
+    complain(error);
+  }
+  scan.value = "";
+}
+
+$("#scan-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (scan.value.trim()) scanned(scan.value.trim());
+});
+$("#sheet-close").addEventListener("click", () => close());
+$("#sheet-cancel").addEventListener("click", () => close());
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !sheet.hidden) close();
+});
+
+// A scanner types fast and ends with Enter, wherever the focus is.
+let burst = "";
+let last = 0;
+addEventListener("keydown", (event) => {
+  if (event.target.matches("input,select,textarea") || !sheet.hidden) return;
+  const now = performance.now();
+  if (now - last > 50) burst = "";
+  last = now;
+  if (event.key === "Enter" && burst.length >= 4) scanned(burst);
+  else if (event.key.length === 1) burst += event.key;
+});
+
+for (const button of $$("[data-return]")) {
+  button.addEventListener("click", () =>
+    returnSheet(button.dataset.return, button.dataset.serial, button.dataset.name));
+}
+for (const button of $$("[data-code]")) {
+  button.addEventListener("click", async () => {
+    try {
+      const pairing = await post(`/desk/issues/${button.dataset.code}/code`);
+      pairingSheet(pairing, button.dataset.serial, button.dataset.name);
+    } catch (error) {
+      complain(error);
+    }
+  });
+}
+async function act(path, content) {
+  try {
+    await post(path, content);
+    location.reload();
+  } catch (error) {
+    complain(error);
+  }
+}
+for (const button of $$("[data-wipe]")) {
+  button.addEventListener("click", () => act(`/desk/units/${button.dataset.wipe}/wipe`));
+}
+for (const button of $$("[data-move]")) {
+  button.addEventListener("click", () =>
+    act(`/desk/units/${button.dataset.serial}/state`, { state: button.dataset.move }));
+}
+for (const select of $$("[data-work]")) {
+  select.addEventListener("change", () => {
+    if (select.value) act(`/desk/work/${select.dataset.work}/done`, { outcome: select.value });
+  });
+}
+$("#admit").addEventListener("click", admitSheet);
+
+// Twelve states as filters: one at a time, the due list when none is chosen.
+for (const button of $$(".state")) {
+  button.addEventListener("click", () => {
+    const on = button.getAttribute("aria-pressed") !== "true";
+    $$(".state").forEach((one) => one.setAttribute("aria-pressed", String(on && one === button)));
+    $("#units").hidden = !on;
+    if ($("#loans")) $("#loans").hidden = on;
+    $$("#units tbody tr").forEach((row) => {
+      row.hidden = row.dataset.unitState !== button.dataset.state;
+    });
+  });
+}

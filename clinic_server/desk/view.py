@@ -1,0 +1,171 @@
+"""What the desk sees: the fleet by state, loans by due date, what to do now."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session
+
+from clinic_server.devices import service as devices
+from clinic_server.devices.models import Issue, Unit, UnitState
+from clinic_server.patients import service as patients
+from clinic_server.patients.models import Patient
+from clinic_server.plans import service as plans
+from clinic_server.plans.models import WorkItem
+from clinic_server.recordings import reading
+from clinic_server.recordings import service as recordings
+from clinic_server.staff.models import Staff
+
+STATES = (
+    "available", "reserved", "issued", "in_use", "due", "overdue", "returned_dirty",
+    "disinfecting", "testing", "repair", "lost", "retired",
+)  # fmt: skip
+"""The twelve filters, in the order a unit goes through them."""
+SOON_DAYS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LoanRow:
+    """One loan in the list of returns."""
+
+    issue_id: int
+    serial: str
+    patient_id: int
+    patient_name: str
+    patient_phone: str
+    due_on: date
+    days_left: int
+    """Negative: overdue."""
+    enrolled: bool
+    last_data_at: datetime | None
+    age_s: float | None
+    battery_pct: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRow:
+    """One unit of the fleet."""
+
+    serial: str
+    model: str
+    state: str
+    """One of `STATES`: due and overdue follow from the loan's date."""
+    battery_pct: int
+    patient_name: str
+    moves: list[str]
+    """States it may go to by hand."""
+    refusals: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkRow:
+    """One line of the nurse's worklist."""
+
+    id: int
+    kind: str
+    task: str
+    label: str
+    patient_name: str
+    patient_phone: str
+    raised_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The whole page."""
+
+    counts: dict[str, int]
+    loans: list[LoanRow]
+    units: list[UnitRow]
+    work: list[WorkRow]
+    patients: list[Patient]
+
+
+def today(now: datetime, zone: ZoneInfo) -> date:
+    """Give the clinic's date."""
+    return now.astimezone(zone).date()
+
+
+def desk(session: Session, staff: Staff, now: datetime, zone: ZoneInfo) -> Desk:
+    """Collect the page for one person of the desk."""
+    known = {one.id: one for one in patients.patients_of(session, staff, now)}
+    loans = [
+        _loan(session, loan, known[loan.patient_id], now, zone)
+        for loan in devices.open_issues(session)
+        if loan.patient_id in known
+    ]
+    by_serial = {loan.serial: loan for loan in loans}
+    units = [
+        _unit(session, unit, by_serial.get(unit.serial))
+        for unit in devices.all_units(session)
+    ]
+    return Desk(
+        counts=dict(Counter(unit.state for unit in units)),
+        loans=sorted(loans, key=lambda loan: (loan.days_left, loan.serial)),
+        units=units,
+        work=_work(plans.worklist(session), known),
+        patients=list(known.values()),
+    )
+
+
+def _loan(
+    session: Session, loan: Issue, patient: Patient, now: datetime, zone: ZoneInfo
+) -> LoanRow:
+    recording = recordings.latest_for(session, loan.patient_id)
+    own = recording is not None and recording.issue_id == loan.id
+    last_at = reading.newest_sample_at(recording) if recording and own else None
+    phone = devices.phone_state(session, loan.id or 0)
+    return LoanRow(
+        issue_id=loan.id or 0,
+        serial=loan.serial,
+        patient_id=loan.patient_id,
+        patient_name=patient.name,
+        patient_phone=patient.phone,
+        due_on=loan.due_on,
+        days_left=(loan.due_on - today(now, zone)).days,
+        enrolled=loan.enrolled_at is not None,
+        last_data_at=last_at,
+        age_s=(now - last_at).total_seconds() if last_at else None,
+        battery_pct=phone.battery_pct if phone else None,
+    )
+
+
+def _unit(session: Session, unit: Unit, loan: LoanRow | None) -> UnitRow:
+    return UnitRow(
+        serial=unit.serial,
+        model=unit.model,
+        state=_state(unit, loan),
+        battery_pct=unit.battery_pct,
+        patient_name=loan.patient_name if loan else "",
+        moves=[state.value for state in devices.moves_from(unit.state)],
+        refusals=devices.refusals(session, unit)
+        if unit.state is UnitState.AVAILABLE
+        else [],
+    )
+
+
+def _state(unit: Unit, loan: LoanRow | None) -> str:
+    if loan is not None and unit.state in (UnitState.ISSUED, UnitState.IN_USE):
+        if loan.days_left < 0:
+            return "overdue"
+        if loan.days_left == 0:
+            return "due"
+    return unit.state.value
+
+
+def _work(items: Sequence[WorkItem], known: dict[int | None, Patient]) -> list[WorkRow]:
+    return [
+        WorkRow(
+            id=item.id or 0,
+            kind=item.kind.value,
+            task=str(item.detail.get("task", "")),
+            label=str(item.detail.get("label", "")),
+            patient_name=known[item.patient_id].name,
+            patient_phone=known[item.patient_id].phone,
+            raised_at=item.raised_at,
+        )
+        for item in items
+        if item.patient_id in known
+    ]
