@@ -1,5 +1,6 @@
 """The server in this process, with a clock that the test moves."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -8,11 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import create_engine
 from sqlmodel import Session
 
 from clinic_server.deps import App
@@ -20,6 +23,7 @@ from clinic_server.main import create_app
 from clinic_server.settings import Settings
 from tests import factories as make
 from tests.factories import NOW, PASSWORD, Phone
+from tests.integration import postgres
 
 
 @dataclass
@@ -146,6 +150,35 @@ def served(app: FastAPI) -> Iterator[str]:
 def clock() -> FakeClock:
     """Begins at `NOW`."""
     return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL server of this test run; skips where none is installed, except in CI."""
+    binaries = postgres.find_binaries()
+    if binaries is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("PostgreSQL is not installed, and CI must test it")
+        pytest.skip("PostgreSQL is not installed")
+    with postgres.running(binaries) as address:
+        yield address
+
+
+@pytest.fixture
+def postgres_database(postgres_server: str) -> Iterator[str]:
+    """An empty database of its own."""
+    name = f"t{uuid4().hex}"
+    engine = create_engine(
+        postgres_server.format(name="postgres"), isolation_level="AUTOCOMMIT"
+    )
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        yield postgres_server.format(name=name)
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
