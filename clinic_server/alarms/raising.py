@@ -61,7 +61,7 @@ def raise_(
     if _known(session, key) or _overlaps(session, candidate, recording):
         return None
     onset_at = sample_time(recording, candidate.onset_sample)
-    evidence = dict(candidate.evidence)
+    evidence = {**candidate.evidence, "decided_sample": candidate.decided_sample}
     if now - onset_at > LATE:
         evidence["late_s"] = round((now - onset_at).total_seconds(), 1)
     alarm = Alarm(

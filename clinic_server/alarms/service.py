@@ -307,3 +307,16 @@ def register_critical_value(
     detail = {"told": told.strip()[:64], "read_back": read_back}
     append(session, alarm, [Change("critical_value", staff.id, detail)], now)
     return alarm
+
+
+def audit_channel(session: Session, staff: Staff, name: str, now: datetime) -> None:
+    """Note that the administrator set a way out of the house; the address stays secret."""
+    staff_service.audit(
+        session,
+        at=now,
+        actor_kind="staff",
+        actor_id=str(staff.id),
+        action="notify.channel",
+        object_kind="channel",
+        object_id=name,
+    )

@@ -54,6 +54,14 @@ def limits_for(session: Session, patient: Patient, now: datetime) -> Limits:
     )
 
 
+def limits_seen_by(
+    session: Session, staff: Staff, patient_id: int, now: datetime
+) -> Limits:
+    """Resolve the thresholds of a patient for a person who may see them."""
+    patient = patients_service.patient_for(session, staff, patient_id, now)
+    return limits_for(session, patient, now)
+
+
 def override(
     session: Session,
     staff: Staff,

@@ -1,0 +1,73 @@
+"""The one button, and the events a patient may follow; never a diagnosis."""
+
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, or_, select
+
+from clinic_server.alarms.models import Alarm, AlarmKind, Tier
+from clinic_server.alarms.raising import raise_condition
+from clinic_server.alarms.views import steps_of
+from clinic_server.bounds import is_plausible
+from clinic_server.devices.models import Issue
+from clinic_server.errors import Unavailable
+from clinic_server.recordings import service as recordings_service
+from clinic_server.wire.care import OpenEvent, Sos
+
+FOLLOWED = timedelta(hours=24)
+"""A closed event stays visible to the patient this long."""
+SOS_RULE = "E10"
+
+
+def press(session: Session, issue: Issue, body: Sos, now: datetime) -> OpenEvent:
+    """Raise an Emergency, exactly once per press.
+
+    The recording and sample are kept when they are this loan's; whatever else is wrong
+    with them, the alarm is raised.
+    """
+    key = f"sos:{issue.id}:{body.client_id}"
+    recording = None
+    if body.recording_id is not None:
+        known = recordings_service.recordings_of(session, issue.patient_id)
+        recording = next((r for r in known if r.id == body.recording_id), None)
+    plausible = is_plausible(body.pressed_at, now) and body.pressed_at <= now
+    raise_condition(
+        session,
+        rule_id=SOS_RULE,
+        code="alarms.sos",
+        dedupe_key=key,
+        patient_id=issue.patient_id,
+        recording_id=recording.id if recording else None,
+        onset_sample=body.sample if recording else None,
+        onset_at=body.pressed_at if plausible else now,
+        now=now,
+        evidence={"symptoms": list(body.symptoms)},
+    )
+    alarm = session.exec(select(Alarm).where(Alarm.dedupe_key == key)).first()
+    if alarm is None:
+        raise Unavailable("alarms.sos_not_raised")
+    return open_event(session, alarm, now)
+
+
+def open_event(session: Session, alarm: Alarm, now: datetime) -> OpenEvent:
+    """Say where one alarm stands, as the patient sees it."""
+    return OpenEvent(
+        alarm_id=alarm.id or 0,
+        sos=alarm.rule == SOS_RULE,
+        steps=steps_of(session, alarm, now),
+    )
+
+
+def open_events(session: Session, patient_id: int, now: datetime) -> list[OpenEvent]:
+    """Give the events a patient may follow: E and U of the heart, newest first."""
+    rows = session.exec(
+        select(Alarm)
+        .where(
+            Alarm.patient_id == patient_id,
+            Alarm.kind == AlarmKind.PHYSIOLOGICAL,
+            col(Alarm.tier).in_((Tier.EMERGENCY, Tier.URGENT)),
+            or_(col(Alarm.closed_at).is_(None), col(Alarm.closed_at) > now - FOLLOWED),
+        )
+        .order_by(col(Alarm.id).desc())
+        .limit(20)
+    ).all()
+    return [open_event(session, row, now) for row in rows]
