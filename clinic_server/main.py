@@ -2,9 +2,11 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from importlib.metadata import version
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
@@ -12,15 +14,22 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from clinic_server import problems, templating
+from clinic_server.analysis.live import LiveAnalysis
 from clinic_server.bus import Bus
+from clinic_server.console import ecg as console_ecg
+from clinic_server.console import pages as console_pages
+from clinic_server.console import stream as console_stream
 from clinic_server.db import Database
 from clinic_server.deps import App, AppDep, Clock, system_clock
+from clinic_server.desk import routes as desk_routes
 from clinic_server.devices import routes as devices_routes
 from clinic_server.errors import NotFound
 from clinic_server.ingest import routes as ingest_routes
 from clinic_server.ingest.writer import SegmentWriter
 from clinic_server.migrations import run as migrations
 from clinic_server.plans import routes as plans_routes
+from clinic_server.reports import routes as reports_routes
+from clinic_server.reports.jobs import ReportRunner
 from clinic_server.security import Shield
 from clinic_server.settings import Settings
 from clinic_server.staff import routes as staff_routes
@@ -30,6 +39,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     devices_routes.router,
     ingest_routes.router,
     plans_routes.router,
+    reports_routes.router,
+    desk_routes.router,
+    console_pages.router,
+    console_stream.router,
+    console_ecg.router,
     staff_routes.router,
 )
 system = APIRouter(include_in_schema=False)
@@ -52,10 +66,12 @@ def readyz(request: Request, app: AppDep) -> JSONResponse:
         database = False
     ready = database and app.writer.alive
     runner: TickRunner = request.app.state.runner
+    live: LiveAnalysis = request.app.state.live
     body = {
         "ready": ready,
         "database": database,
         "writer": app.writer.alive,
+        "analysis": live.alive,
         "failing": sorted(runner.faults),
     }
     return JSONResponse(body, 200 if ready else 503)
@@ -106,7 +122,8 @@ def create_app(
     -------
     FastAPI
         Its lifespan migrates the database, starts and stops what runs beside the routes.
-        ``app.state.clinic`` is the `App`, ``app.state.runner`` the `TickRunner`.
+        ``app.state.clinic`` is the `App`, ``app.state.runner`` the `TickRunner`,
+        ``app.state.live`` the `LiveAnalysis`.
     """
     if not settings.database_url:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -114,7 +131,9 @@ def create_app(
     db = Database(settings.url, bus)
     writer = SegmentWriter(db, clock, on_writer_death)
     clinic = App(settings=settings, db=db, bus=bus, clock=clock, writer=writer)
-    runner = TickRunner(clinic, ticks_of(clinic))
+    live = LiveAnalysis(db, bus, clock, ZoneInfo(settings.time_zone))
+    reports = ReportRunner(clinic)
+    runner = TickRunner(clinic, (*TICKS, _report_tick(reports)))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -122,12 +141,14 @@ def create_app(
         db.self_check()
         writer.start()
         if background:
+            live.start()
             runner.start()
         try:
             yield
         finally:
-            if background:
-                runner.stop()
+            runner.stop()
+            live.stop()
+            reports.close()
             writer.stop()
             db.close()
 
@@ -141,6 +162,7 @@ def create_app(
     )
     app.state.clinic = clinic
     app.state.runner = runner
+    app.state.live = live
     problems.install(app)
     app.add_middleware(Shield, tls=settings.secure_cookies)
     for router in (system, *ROUTERS):
@@ -149,6 +171,8 @@ def create_app(
     return app
 
 
-def ticks_of(_clinic: App) -> Sequence[Tick]:
-    """Give the ticks of one server, with what some of them own."""
-    return TICKS
+def _report_tick(reports: ReportRunner) -> Tick:
+    def run(_app: App, now: datetime) -> None:
+        reports.tick(now)
+
+    return Tick("reports.run", 2, run)
