@@ -1,5 +1,6 @@
 """Ventricular fibrillation, flutter and fast wide rhythms from the waveform alone."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -9,12 +10,11 @@ from analytics import _model
 from analytics.rhythm_waveform import (
     FEATURES,
     WINDOW_S,
-    Windows,
     cut_windows,
     peak_to_peak_mv,
     window_features,
 )
-from analytics.types import Ecg
+from analytics.types import Ecg, Flags
 
 VF_THRESHOLD: Final = 0.5
 """`vf_likeness` above this: the window is ventricular flutter, fibrillation or as fast."""
@@ -67,22 +67,50 @@ def vf_likeness_at(
     -------
     ndarray of float64, shape (n_windows,)
     """
-    out = np.zeros(starts.size)
+    return examine(ecg_mv, fs, starts).likeness
+
+
+@dataclass(frozen=True, slots=True)
+class WindowScores:
+    """What `examine` says of each window, arrays of shape (n_windows,)."""
+
+    likeness: NDArray[np.float64]
+    """0 to 1."""
+    steady: Flags
+    """The window repeats itself."""
+    bpm: NDArray[np.float64]
+    """Rate at which it does, /min."""
+
+
+def examine(ecg_mv: Ecg, fs: float, starts: NDArray[np.int64]) -> WindowScores:
+    """`vf_likeness_at` with the rate and the steadiness of each window.
+
+    Parameters
+    ----------
+    ecg_mv : ndarray of float64, shape (n_samples,)
+        One lead in mV.
+    fs : float
+        Sampling frequency in Hz.
+    starts : ndarray of int64, shape (n_windows,)
+        First sample of each window; all 4 s must lie inside the signal.
+
+    Returns
+    -------
+    WindowScores
+    """
+    likeness, bpm = np.zeros(starts.size), np.zeros(starts.size)
+    steady = np.zeros(starts.size, dtype=bool)
     step = 1024  # windows at a time: 4 MB, so that a day does not fill the memory
     for i in range(0, starts.size, step):
-        out[i : i + step] = _score(cut_windows(ecg_mv, fs, starts[i : i + step]))
-    return out
-
-
-def _score(windows: Windows) -> NDArray[np.float64]:
-    if len(windows) == 0:
-        return np.zeros(0)
-    features = window_features(windows)
-    model = _model.load("rhythm_vf")
-    score = model.run({"features": features.astype(np.float32)})["likeness"]
-    likeness = score.astype(np.float64).reshape(-1)
-    period = features[:, FEATURES.index("period_s")]
-    steady = features[:, FEATURES.index("periodicity")] > STEADY
-    likeness[steady & (period > SLOW_PERIOD_S)] *= 0.3
-    likeness[peak_to_peak_mv(windows) < MIN_HEIGHT_MV] = 0.0
-    return likeness
+        windows = cut_windows(ecg_mv, fs, starts[i : i + step])
+        features = window_features(windows)
+        period = features[:, FEATURES.index("period_s")]
+        part = slice(i, i + step)
+        steady[part] = features[:, FEATURES.index("periodicity")] > STEADY
+        bpm[part] = 60.0 / np.maximum(period, 1e-3)
+        score = _model.load("rhythm_vf").run({"features": features.astype(np.float32)})
+        value = score["likeness"].astype(np.float64).reshape(-1)
+        value[steady[part] & (period > SLOW_PERIOD_S)] *= 0.3
+        value[peak_to_peak_mv(windows) < MIN_HEIGHT_MV] = 0.0
+        likeness[part] = value
+    return WindowScores(likeness, steady, bpm)

@@ -1,0 +1,219 @@
+"""All rhythm episodes of a recording, from its beats and, where given, its signal."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from analytics.rhythm_af import find_atrial_fibrillation
+from analytics.rhythm_beats import (
+    BeatArrays,
+    Span,
+    beat_arrays,
+    graded,
+    mean_rate_bpm,
+    merge,
+    spans_of,
+    subtract,
+)
+from analytics.rhythm_conduction import find_blocks
+from analytics.rhythm_fibrillation import find_fibrillation
+from analytics.rhythm_patterns import (
+    paced_rhythm,
+    repeating_patterns,
+    supraventricular_runs,
+    ventricular_runs,
+)
+from analytics.rhythm_pauses import find_pauses
+from analytics.rhythm_rate import rate_episodes
+from analytics.types import Beat, Ecg, Episode, QualityWindow
+from analytics.vocabulary import Grade, Rhythm
+
+BASIC = (
+    Rhythm.VFIB,
+    Rhythm.VFL,
+    Rhythm.PVT,
+    Rhythm.VT,
+    Rhythm.ASYS,
+    Rhythm.IVR,
+    Rhythm.AFIB,
+    Rhythm.AFL,
+    Rhythm.P,
+    Rhythm.SVTA,
+    Rhythm.B,
+    Rhythm.T,
+    Rhythm.NOISE,
+    Rhythm.STACH,
+    Rhythm.SBR,
+    Rhythm.SARRH,
+    Rhythm.N,
+)
+"""What `rhythm_changes` may say, the weightiest first."""
+SILENT_S = 5.0  # s around a beat that count as rhythm of that beat
+
+
+def find_episodes(
+    beats: Sequence[Beat] | BeatArrays,
+    fs: float,
+    *,
+    ecg_mv: Ecg | None = None,
+    quality: tuple[QualityWindow, ...] = (),
+    end_sample: int,
+    reviewed: bool = False,
+) -> tuple[Episode, ...]:
+    """Find every rhythm episode of a recording.
+
+    Basic rhythms (sinus and its rates, fibrillation, tachycardias, pacing, noise) do not
+    overlap each other but for bigeminy and trigeminy on sinus rhythm; pauses, couplets
+    and block lie on top. Without a signal there is no ventricular fibrillation, no
+    asystole, no block and no rejection of false pauses; everything else works on beats.
+
+    Parameters
+    ----------
+    beats : sequence of Beat, or BeatArrays
+        In order of time.
+    fs : float
+        Sampling frequency in Hz.
+    ecg_mv : ndarray of float64, shape (n_samples,), optional
+        The lead that the beats come from, in mV.
+    quality : tuple of QualityWindow
+        Grades of the signal; none means all good.
+    end_sample : int
+        First sample after the recording.
+    reviewed : bool
+        A person has been over the beats. Atrial fibrillation then trusts their classes.
+
+    Returns
+    -------
+    tuple of Episode
+        In order of onset. Empty if there are neither beats nor signal.
+    """
+    table = beats if isinstance(beats, BeatArrays) else beat_arrays(beats, fs, end_sample)
+    unreadable = graded(quality, Grade.X)
+    fibrillation: list[Episode] = []
+    if ecg_mv is not None:
+        fibrillation = find_fibrillation(ecg_mv, fs, beats=table)
+    vf = spans_of(fibrillation)
+    noise = subtract(unreadable, vf)
+    runs = [
+        *_outside(ventricular_runs(table, ecg_mv), vf),
+        *fibrillation,
+    ]
+    wide = spans_of(runs, Rhythm.VT, Rhythm.PVT, Rhythm.VFIB, Rhythm.VFL, Rhythm.IVR)
+    paced = _outside(paced_rhythm(table), wide)
+    pacing = spans_of(paced)
+    atrial = _outside(
+        find_atrial_fibrillation(table, reviewed=reviewed), merge([*vf, *pacing])
+    )
+    af = spans_of(atrial)
+    fast = _outside(supraventricular_runs(table), merge([*wide, *af, *pacing]))
+    svt = spans_of(fast, Rhythm.SVTA)
+    patterns = _outside(repeating_patterns(table), merge([*wide, *af]))
+    taken = merge([*wide, *pacing, *af, *svt, *noise])
+    rates = rate_episodes(table, taken)
+    blocks = find_blocks(table, ecg_mv, merge([*wide, *pacing, *af, *noise]))
+    pauses = find_pauses(
+        table,
+        ecg_mv=ecg_mv,
+        quality=quality,
+        af=af,
+        blocks=spans_of(blocks, Rhythm.BII, Rhythm.AVB3),
+        fibrillation=vf,
+    )
+    named = [*runs, *paced, *atrial, *fast, *patterns, *rates, *blocks, *pauses]
+    silent = spans_of(pauses, Rhythm.ASYS)
+    rest = merge([*taken, *spans_of(rates), *silent])
+    named += [_noise(span, quality) for span in noise]
+    named += _sinus(table, rest)
+    return tuple(sorted(named, key=lambda e: (e.onset_sample, -(e.offset_sample or 0))))
+
+
+def rhythm_changes(
+    episodes: Sequence[Episode], end_sample: int
+) -> tuple[tuple[int, Rhythm], ...]:
+    """Flatten episodes into one sequence of rhythms, as annotation files hold them.
+
+    Parameters
+    ----------
+    episodes : sequence of Episode
+        From `find_episodes`.
+    end_sample : int
+        First sample after the recording.
+
+    Returns
+    -------
+    tuple of (int, Rhythm)
+        Where each rhythm begins, the first at sample 0; where nothing is known the
+        rhythm before goes on.
+    """
+    taken: list[Span] = []
+    pieces: list[tuple[int, int, Rhythm]] = []
+    for rhythm in BASIC:
+        own = [
+            (e.onset_sample, end_sample if e.offset_sample is None else e.offset_sample)
+            for e in episodes
+            if e.rhythm is rhythm
+        ]
+        free = subtract(merge(own), taken)
+        pieces += [(a, b, rhythm) for a, b in free]
+        taken = merge([*taken, *free])
+    out: list[tuple[int, Rhythm]] = []
+    for first, _, rhythm in sorted(pieces):
+        if not out:
+            out.append((0, rhythm))
+        elif out[-1][1] is not rhythm:
+            out.append((first, rhythm))
+    return tuple(out)
+
+
+def _outside(episodes: Sequence[Episode], taken: Sequence[Span]) -> list[Episode]:
+    """Drop or trim episodes that weightier ones cover."""
+    out: list[Episode] = []
+    for episode in episodes:
+        end = episode.offset_sample
+        if end is None:
+            out.append(episode)
+            continue
+        length = end - episode.onset_sample
+        left = subtract([(episode.onset_sample, end)], taken)
+        for first, last in left:
+            whole = (first, last) == (episode.onset_sample, end)
+            if whole or last - first >= max(0.2 * length, 1):
+                out.append(
+                    Episode(
+                        episode.rhythm, first, last, episode.confidence, episode.evidence
+                    )
+                )
+    return out
+
+
+def _noise(span: Span, quality: Sequence[QualityWindow]) -> Episode:
+    inside = [w for w in quality if w.first_sample < span[1] and w.end_sample > span[0]]
+    causes = {f"cause_{w.cause}": 1.0 for w in inside if w.cause is not None}
+    return Episode(Rhythm.NOISE, span[0], span[1], 1.0, causes)
+
+
+def _sinus(table: BeatArrays, taken: Sequence[Span]) -> list[Episode]:
+    """Call what is left sinus rhythm where there are beats."""
+    if len(table) == 0:
+        return []
+    slack = int(SILENT_S * table.fs)
+    alive = merge(
+        (max(0, s - slack), min(table.end_sample, s + slack))
+        for s in (int(v) for v in table.sample)
+    )
+    out: list[Episode] = []
+    for first, end in subtract(alive, taken):
+        i, j = np.searchsorted(table.sample, [first, end])
+        if i == j:
+            continue
+        rr = table.rr_s[i:j]
+        out.append(
+            Episode(
+                Rhythm.N,
+                first,
+                end,
+                float(np.clip(table.confidence[i:j].mean(), 0.0, 1.0)),
+                {"beats": float(j - i), "rate_bpm": mean_rate_bpm(rr)},
+            )
+        )
+    return out
