@@ -182,7 +182,9 @@ class Care:
             try:
                 await self._send(message)
             except ServerRefused as refused:
-                if refused.passing or refused.revoked:
+                # a call for help is never dropped but for a mistake in the call itself
+                keep = message.kind == "sos" and refused.problem.status != 422
+                if refused.passing or refused.revoked or keep:
                     raise
                 self.refused = refused.problem.code
             self._notebook.sent(message.place)

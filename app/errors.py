@@ -63,9 +63,8 @@ class ServerRefused(AppError):
     @property
     def revoked(self) -> bool:
         """The loan of this phone has ended: its token is worth nothing any more."""
-        return self.problem.status == 401 or (
-            self.problem.status == 410 and not self.problem.code.startswith("recordings.")
-        )
+        status, code = self.problem.status, self.problem.code
+        return status == 401 or (status == 410 and code == "devices.loan_ended")
 
 
 class SpoolFull(AppError):

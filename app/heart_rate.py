@@ -45,12 +45,14 @@ class HeartRateMeter:
         Sampling frequency.
     gain_counts_per_mv : float
         Resolution of the counts.
+    n_leads : int
+        Leads per sample; the first one is counted.
     """
 
-    def __init__(self, fs_hz: float, gain_counts_per_mv: float) -> None:
+    def __init__(self, fs_hz: float, gain_counts_per_mv: float, n_leads: int = 1) -> None:
         self._fs_hz = fs_hz
         self._gain = gain_counts_per_mv
-        self._state = live.start(fs_hz)
+        self._state = live.start(fs_hz, n_leads=n_leads)
         self._beats: deque[Beat] = deque(maxlen=60)
         self._grade: Grade | None = None
         self._end = 0

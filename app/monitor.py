@@ -150,7 +150,9 @@ class Monitor:
             return
         self.patch.info = info
         self.ring = TraceRing(info.fs_hz)
-        self._meter = HeartRateMeter(info.fs_hz, info.gain_counts_per_mv)
+        self._meter = HeartRateMeter(
+            info.fs_hz, info.gain_counts_per_mv, len(info.lead_names)
+        )
         self.recorder = Recorder(
             self._spool,
             info,
@@ -206,8 +208,9 @@ class Monitor:
         self.patch.last_frame_at = frame.received_at
         if frame.contact:
             self.patch.last_contact_at = frame.received_at
-        elif not self.patch.leads_on:
-            self.patch.leads_on = (True,) * len(info.lead_names)
+        if not self.patch.leads_on:  # a patch that never spoke of its leads
+            self.patch.leads_on = (frame.contact,) * len(info.lead_names)
+            self._on_change()
         placed = recorder.sample_of(frame.first_sample)
         if placed is not None:
             lead_mv = (frame.counts[:, 0] / info.gain_counts_per_mv).astype(np.float32)

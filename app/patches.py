@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Protocol
 
 from analytics.records import read_record
-
 from app.errors import BadConfig
 from clinic_server.wire.enrolment import IssuedUnit
 from sensors.patch import EcgPatch
@@ -99,7 +98,7 @@ def make_patch(
         )
         return VirtualPatch(heart, serial=serial, now=now, wear=wear)
     record = read_record(Path(str(spec.record)))
-    source = replay_source_from_mv(record.ecg_mv, record.fs_hz, record.lead_names)
+    source = replay_source_from_mv(record.signal_mv, record.fs, record.lead_names)
     return ReplayPatch(source, serial=serial, now=now, wear=wear, loop=True)
 
 

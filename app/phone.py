@@ -102,6 +102,8 @@ class Phone:
             on_change=self._changed,
         )
         self.enrol_error: str | None = None
+        self.faults = 0
+        """How often a mistake of the program stopped this phone."""
         self._battery_first: tuple[int, datetime] | None = None
         self._nudge = asyncio.Event()
         self._report_now = asyncio.Event()
@@ -238,17 +240,15 @@ class Phone:
 
     async def run(self) -> None:
         """Do everything until cancelled."""
-        try:
-            async with asyncio.TaskGroup() as jobs:
-                jobs.create_task(self._wear())
-                jobs.create_task(self._repeat(self._poll, self._settings.poll_s))
-                jobs.create_task(self._report_loop())
-                jobs.create_task(self._upload())
-        finally:
-            await self.api.close()
+        async with asyncio.TaskGroup() as jobs:
+            jobs.create_task(self._wear())
+            jobs.create_task(self._repeat(self._poll, self._settings.poll_s))
+            jobs.create_task(self._report_loop())
+            jobs.create_task(self._upload())
 
     async def close(self) -> None:
-        """Close the files; `run` must be over."""
+        """Close connections and files; `run` must be over."""
+        await self.api.close()
         self.spool.close()
         self.notebook.close()
 

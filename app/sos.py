@@ -47,7 +47,7 @@ class SosDesk:
         known = self._notebook.get(_NOTE)
         if known is not None and not known["over"]:
             return
-        call = {
+        call: dict[str, object] = {
             "client_id": str(uuid.uuid4()),
             "pressed_at": now.isoformat(),
             "rid": rid,

@@ -215,14 +215,15 @@ class Spool:
         return self._pick("ASC", taken)
 
     def _pick(self, order: str, taken: Collection[int]) -> SpooledSegment | None:
-        marks = ",".join("?" * len(taken))
+        places = tuple(taken)
+        marks = ",".join("?" * len(places))
         query = (  # only question marks and a fixed word are put in
             "SELECT place, rid, seq, first_sample, n_samples, at, body FROM segment"  # noqa: S608
             f" WHERE aside IS NULL AND place NOT IN ({marks})"
             f" ORDER BY place {order} LIMIT 1"
         )
         with self._lock:
-            row = self._db.execute(query, tuple(taken)).fetchone()
+            row = self._db.execute(query, places).fetchone()
         if row is None:
             return None
         place, rid, seq, first, n, at, body = row

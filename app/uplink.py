@@ -115,13 +115,14 @@ class Uplink:
         return min(BACKOFF_CAP_S, max(jitter, BACKOFF_BASE_S / 2, self._retry_after_s))
 
     def _choose(self) -> SpooledSegment | None:
-        newest = self._spool.newest(self._taken)
+        taken = frozenset(self._taken)
+        newest = self._spool.newest(taken)
         if newest is None:
             return None
         if newest.place > self._fresh_above:
             self._fresh_above = newest.place
             return newest
-        return self._spool.oldest(self._taken)
+        return self._spool.oldest(taken)
 
     async def step(self) -> Outcome:
         """Send one segment, or close one recording that is complete."""
@@ -162,7 +163,10 @@ class Uplink:
     async def _close_ended(self) -> Outcome:
         """Close the recordings at the clinic of which everything arrived."""
         for one in await asyncio.to_thread(self._spool.recordings):
-            if not one.ended or await asyncio.to_thread(self._spool.waiting, one.rid):
+            if not one.ended:
+                continue
+            waiting = await asyncio.to_thread(self._spool.waiting, one.rid)
+            if waiting > 0:
                 continue
             try:
                 if one.next_seq > 0:

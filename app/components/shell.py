@@ -1,0 +1,166 @@
+"""The frame of every screen: content that scrolls, SOS, and the four places."""
+
+import functools
+
+import flet as ft
+
+from app.components.kit import GAP, PAD, Ui, text
+from app.components.sos_button import SosButton
+from app.theme import BAR_SCALE_CAP, colour
+
+PLACES: tuple[tuple[str, ft.IconData], ...] = (
+    ("home", ft.Icons.HOME_OUTLINED),
+    ("live", ft.Icons.MONITOR_HEART_OUTLINED),
+    ("inbox", ft.Icons.MAIL_OUTLINED),
+    ("me", ft.Icons.PERSON_OUTLINED),
+)
+CONTENT_MAX = 640
+
+
+def shell(ui: Ui, place: str, *content: ft.Control, nav: bool = True) -> ft.Control:
+    """Lay a screen out: one column, no sideways scrolling, SOS always in reach."""
+    column = ft.Column(
+        list(content),
+        spacing=GAP,
+        scroll=ft.ScrollMode.AUTO,
+        expand=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+    below: list[ft.Control] = [
+        ft.Container(
+            SosButton(
+                ui, functools.partial(_press, ui), functools.partial(ui.go, "sos_ask")
+            ),
+            padding=ft.Padding.only(left=PAD, right=PAD, top=4, bottom=8),
+        )
+    ]
+    if nav:
+        below.append(_bar(ui, place))
+    return _frame(ui, column, *below)
+
+
+def bare(ui: Ui, *content: ft.Control, foot: ft.Control | None = None) -> ft.Control:
+    """Lay out the one screen that is SOS itself: no bar, a button at the foot."""
+    column = ft.Column(
+        list(content),
+        spacing=GAP,
+        scroll=ft.ScrollMode.AUTO,
+        expand=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+    below = [] if foot is None else [ft.Container(foot, padding=PAD)]
+    return _frame(ui, column, *below)
+
+
+def _frame(ui: Ui, column: ft.Control, *below: ft.Control) -> ft.Control:
+    width = min(ui.width, CONTENT_MAX)
+    return ft.SafeArea(
+        ft.Container(
+            ft.Container(
+                ft.Column(
+                    [
+                        ft.Container(
+                            column,
+                            expand=True,
+                            padding=ft.Padding.only(left=PAD, right=PAD, top=PAD),
+                        ),
+                        *below,
+                    ],
+                    spacing=0,
+                    expand=True,
+                    horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+                ),
+                width=width,
+            ),
+            alignment=ft.Alignment.TOP_CENTER,
+            bgcolor=colour("bg"),
+            expand=True,
+        ),
+        expand=True,
+    )
+
+
+def _press(ui: Ui) -> None:
+    ui.phone.press_sos()
+    ui.go("sos")
+
+
+def _bar(ui: Ui, place: str) -> ft.Control:
+    return ft.Container(
+        ft.Row(
+            [_item(ui, name, glyph, chosen=name == place) for name, glyph in PLACES],
+            spacing=0,
+            alignment=ft.MainAxisAlignment.SPACE_AROUND,
+        ),
+        bgcolor=colour("surface"),
+        border=ft.Border.only(top=ft.BorderSide(1, colour("line"))),
+        padding=ft.Padding.only(top=6, bottom=6),
+    )
+
+
+def _item(ui: Ui, name: str, glyph: ft.IconData, *, chosen: bool) -> ft.Control:
+    label = ui.t(f"nav.{name}")
+    spoken = label
+    ink = "brand-ink" if chosen else "ink2"
+    picture: ft.Control = ft.Icon(glyph, size=26, color=colour(ink))
+    if name == "inbox" and ui.view.unread:
+        spoken = ui.t("nav.inbox_unread", n=ui.view.unread)
+        badge = ft.Container(
+            ft.Text(
+                str(ui.view.unread),
+                size=13,
+                weight=ft.FontWeight.W_700,
+                color=colour("on-brand"),
+            ),
+            bgcolor=colour("brand"),
+            width=20,
+            height=20,
+            border_radius=10,
+            alignment=ft.Alignment.CENTER,
+            right=4,
+            top=0,
+        )
+        picture = ft.Stack(
+            [ft.Container(picture, alignment=ft.Alignment.CENTER, expand=True), badge],
+            width=64,
+            height=34,
+        )
+    go = functools.partial(ui.go, name)
+    return ft.Semantics(
+        button=True,
+        selected=chosen,
+        label=spoken,
+        container=True,
+        exclude_semantics=True,
+        on_tap=lambda: go(),
+        expand=True,
+        content=ft.Container(
+            ft.Column(
+                [
+                    ft.Container(
+                        picture,
+                        width=64,
+                        height=34,
+                        alignment=ft.Alignment.CENTER,
+                        border_radius=17,
+                        bgcolor=colour("brand-tint") if chosen else None,
+                        border=ft.Border.all(2, colour("brand")) if chosen else None,
+                    ),
+                    text(
+                        ui,
+                        label,
+                        15,
+                        bold=chosen,
+                        color=ink,
+                        center=True,
+                        cap=BAR_SCALE_CAP,
+                        line=1.2,
+                    ),
+                ],
+                spacing=2,
+                tight=True,
+                horizontal_alignment=ft.CrossAxisAlignment.CENTER,
+            ),
+            on_click=lambda: go(),
+        ),
+    )

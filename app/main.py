@@ -1,0 +1,148 @@
+"""The app on a screen: which screen is shown, in which language and size."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flet as ft
+
+from app.components.hooks import use_cell, use_value
+from app.components.kit import Ui
+from app.i18n import resolve
+from app.phone import Phone
+from app.theme import FONT, SCHEME, TEXT_SCALES, colour
+from app.views.home import home
+from app.views.inbox import Answer, inbox
+from app.views.live import live
+from app.views.me import Family, me, plan
+from app.views.pair import Check, Pair
+from app.views.sos import sos, sos_ask
+from app.views.task import task
+
+TICK_S = 1.0
+
+_SCREENS: Mapping[str, Callable[[Ui], ft.Control]] = {
+    "home": home,
+    "live": live,
+    "inbox": inbox,
+    "me": me,
+    "plan": plan,
+    "sos": sos,
+    "sos_ask": sos_ask,
+    "task": task,
+    "pair": Pair,
+    "check": Check,
+    "family": Family,
+}
+
+
+def _first_place() -> tuple[str, int | None]:
+    return "home", None
+
+
+@ft.component
+def App(phone: Phone, language: str | None, size: float | None) -> ft.Control:
+    """One wearer's app.
+
+    Parameters
+    ----------
+    phone : Phone
+        Whose it is.
+    language, size
+        Asked for by the address of the page; otherwise as remembered.
+    """
+    view, set_view = use_value(phone.view)
+    place, set_place = use_value(_first_place)
+    locale, set_locale = ft.use_state(resolve(language or phone.locale))
+    scale, set_scale = ft.use_state(size or float(phone.notebook.get("scale", 1.0)))
+    page = ft.context.page
+    width, set_width = ft.use_state(float(page.width or 360))
+    task_ref = use_cell()
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            set_view(phone.view())
+            set_width(float(page.width or 360))
+
+    def start() -> None:
+        task_ref.current = asyncio.create_task(tick())
+
+    def stop() -> None:
+        if task_ref.current is not None:
+            task_ref.current.cancel()
+
+    ft.use_effect(start, [], stop)
+
+    def go(screen: str, argument: int | None = None) -> None:
+        set_view(phone.view())
+        set_place((screen, argument))
+
+    def prefer(name: str, value: Any) -> None:
+        if name == "locale":
+            phone.set_locale(str(value))
+            set_locale(resolve(str(value)))
+        else:
+            phone.notebook.put("scale", float(value))
+            set_scale(float(value))
+
+    def launch(number: str) -> None:
+        address = "tel:" + "".join(c for c in number if c.isdigit() or c == "+")
+        page.run_task(ft.UrlLauncher().launch_url, address)
+
+    screen, argument = place
+    if view.sos is not None and screen == "home" and not view.sos.cancelled:
+        screen = "sos"
+    ui = Ui(
+        phone=phone,
+        view=view,
+        locale=locale,
+        scale=scale,
+        width=width,
+        screen=screen,
+        argument=argument,
+        go=go,
+        refresh=lambda: set_view(phone.view()),
+        launch=launch,
+        prefer=prefer,
+    )
+    if screen == "answer":
+        advice = next((a for a in view.inbox if a.id == argument), None)
+        return Answer(ui, advice) if advice else inbox(ui)
+    return _SCREENS.get(screen, home)(ui)
+
+
+def theme() -> ft.Theme:
+    """Map the tokens onto the toolkit's colour scheme."""
+    scheme = ft.ColorScheme(**{role: colour(token) for role, token in SCHEME.items()})
+    return ft.Theme(color_scheme=scheme, font_family=FONT)
+
+
+def open_page(page: ft.Page, phones: Mapping[str, Phone], fonts: dict[str, str]) -> None:
+    """Start the app on a page.
+
+    Parameters
+    ----------
+    page : ft.Page
+        Its route names the phone: ``/<id>`` or ``/?phone=<id>``; ``lang`` and ``text``
+        (percent) may be added.
+    phones : mapping of str to Phone
+        The phones of this process.
+    fonts : dict
+        Family to asset path: the web client has no Chinese font of its own.
+    """
+    path, _, query = (page.route or "/").partition("?")
+    asked = dict(part.split("=", 1) for part in query.split("&") if "=" in part)
+    phone_id = asked.get("phone") or path.strip("/")
+    page.padding = 0
+    page.bgcolor = colour("bg")
+    page.theme_mode = ft.ThemeMode.LIGHT
+    page.theme = theme()
+    page.fonts = fonts
+    phone = phones.get(phone_id) or next(iter(phones.values()))
+    page.title = "安心"
+    percent = asked.get("text", "")
+    size = int(percent) / 100 if percent.isdigit() else None
+    if size is not None and not TEXT_SCALES[0] <= size <= TEXT_SCALES[-1]:
+        size = None
+    page.render(lambda: App(phone, asked.get("lang"), size))
