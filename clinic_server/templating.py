@@ -95,7 +95,7 @@ def page(
     Parameters
     ----------
     request : Request
-        Gives the theme and the path.
+        Gives the theme, the path and, through its application, the settings.
     name : str
         Template, for example ``console_wall.html``.
     locale : str
@@ -106,9 +106,12 @@ def page(
         What the template shows. `base.html` wants ``viewer`` (a `Staff` or None) and
         ``csrf`` (the session's token or an empty string).
     """
-    body = fill(
-        name,
-        locale,
-        {"theme": theme_of(request), "path": request.url.path, **context},
-    )
+    settings = request.app.state.clinic.settings
+    frame = {
+        "theme": theme_of(request),
+        "path": request.url.path,
+        "zone": settings.time_zone,
+        "clinic_phone": settings.clinic_phone,
+    }
+    body = fill(name, locale, {**frame, **context})
     return HTMLResponse(body, status, headers={"Cache-Control": "no-store"})

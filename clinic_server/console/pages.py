@@ -1,0 +1,254 @@
+"""The pages of the physician's console, and the JSON their scripts ask for."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+from sqlmodel import Session
+
+from clinic_server.alarms import service as alarms_service
+from clinic_server.console.cards import Reader, cards, reader_for
+from clinic_server.console.detail import Page, live_part, whole
+from clinic_server.console.moments import epoch_ms
+from clinic_server.console.proofs import proofs
+from clinic_server.console.registers import alarm_rows, patient_file, patient_rows
+from clinic_server.console.stream import MINIS, changed_cards
+from clinic_server.console.wall import tiles
+from clinic_server.deps import App, AppDep, ClockDep, LocaleDep, ReadSession
+from clinic_server.staff.auth import CsrfToken, CurrentStaff
+from clinic_server.staff.models import Role
+from clinic_server.templating import page
+
+router = APIRouter(include_in_schema=False)
+ENDED = timedelta(hours=24)
+EMERGENCIES = timedelta(days=30)
+
+
+def _page(
+    session: Session, app: App, staff: CurrentStaff, locale: str, now: ClockDep
+) -> Page:
+    reader = reader_for(session, staff, locale, now)
+    return Page(session, reader, ZoneInfo(app.settings.time_zone), now)
+
+
+def _all_cards(session: Session, reader: Reader, now: ClockDep) -> dict[str, Any]:
+    # the number first: what happens after it is sent again, never left out
+    last_id = alarms_service.last_event_id(session)
+    views = alarms_service.open_alarms(session, reader.staff, now)
+    return {
+        "server_ms": epoch_ms(now),
+        "last_id": last_id,
+        "cards": cards(session, reader, views, now),
+        "open_ids": [view.id for view in views],
+        "proofs": proofs(session, reader, views, now),
+    }
+
+
+@router.get("/console/wall.json")
+def wall_json(
+    session: ReadSession, staff: CurrentStaff, locale: LocaleDep, now: ClockDep
+) -> dict[str, Any]:
+    """Give every square of the wall."""
+    reader = reader_for(session, staff, locale, now)
+    return {"server_ms": epoch_ms(now), "tiles": tiles(session, reader, MINIS), "gone": []}
+
+
+@router.get("/console/alarms.json")
+def alarms_json(
+    session: ReadSession,
+    staff: CurrentStaff,
+    locale: LocaleDep,
+    now: ClockDep,
+    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
+) -> dict[str, Any]:
+    """Give the open alarms; with ``after`` only the changed ones, and which are open."""
+    reader = reader_for(session, staff, locale, now)
+    if after == 0:
+        return _all_cards(session, reader, now)
+    changed, last_id = changed_cards(session, reader, after, now)
+    views = alarms_service.open_alarms(session, staff, now)
+    return {
+        "server_ms": epoch_ms(now),
+        "last_id": last_id,
+        "cards": changed,
+        # only when nothing is still to be fetched is this list the whole truth
+        "open_ids": [view.id for view in views]
+        if last_id >= alarms_service.last_event_id(session)
+        else None,
+        "proofs": proofs(session, reader, views, now),
+    }
+
+
+@router.get("/console")
+def wall(
+    request: Request,
+    session: ReadSession,
+    staff: CurrentStaff,
+    csrf: CsrfToken,
+    locale: LocaleDep,
+    now: ClockDep,
+) -> HTMLResponse:
+    """Show the wall and the inbox."""
+    reader = reader_for(session, staff, locale, now)
+    start = {
+        "wall": {"tiles": tiles(session, reader, MINIS), "gone": []},
+        "alarms": _all_cards(session, reader, now),
+    }
+    return page(
+        request, "console_wall.html", locale=locale, viewer=staff, csrf=csrf, start=start
+    )
+
+
+@router.get("/console/alarms")
+def alarms_page(
+    request: Request,
+    session: ReadSession,
+    app: AppDep,
+    staff: CurrentStaff,
+    csrf: CsrfToken,
+    locale: LocaleDep,
+    now: ClockDep,
+) -> HTMLResponse:
+    """List what is open, daily ones too, and what ended in the last day."""
+    here = _page(session, app, staff, locale, now)
+    return page(
+        request,
+        "console_alarms.html",
+        locale=locale,
+        viewer=staff,
+        csrf=csrf,
+        after=alarms_service.last_event_id(session),
+        open_rows=alarm_rows(here, alarms_service.open_alarms(session, staff, now)),
+        ended_rows=alarm_rows(
+            here, alarms_service.closed_alarms(session, staff, now - ENDED, now)
+        ),
+    )
+
+
+@router.get("/console/alarms/{alarm_id}")
+def alarm(
+    request: Request,
+    alarm_id: int,
+    session: ReadSession,
+    app: AppDep,
+    staff: CurrentStaff,
+    csrf: CsrfToken,
+    locale: LocaleDep,
+    now: ClockDep,
+) -> HTMLResponse:
+    """Show one alarm: evidence, context, and what to do."""
+    here = _page(session, app, staff, locale, now)
+    view = alarms_service.alarm_view(session, staff, alarm_id, now)
+    return page(
+        request,
+        "console_alarm.html",
+        locale=locale,
+        viewer=staff,
+        csrf=csrf,
+        after=alarms_service.last_event_id(session),
+        **whole(here, view),
+    )
+
+
+@router.get("/console/alarms/{alarm_id}/live")
+def alarm_live(
+    request: Request,
+    alarm_id: int,
+    session: ReadSession,
+    app: AppDep,
+    staff: CurrentStaff,
+    locale: LocaleDep,
+    now: ClockDep,
+) -> HTMLResponse:
+    """Give the parts of an alarm's page that change, as elements to put in place."""
+    here = _page(session, app, staff, locale, now)
+    view = alarms_service.alarm_view(session, staff, alarm_id, now)
+    return page(request, "console_alarm_live.html", locale=locale, **live_part(here, view))
+
+
+@router.get("/console/patients")
+def patients_page(
+    request: Request,
+    session: ReadSession,
+    app: AppDep,
+    staff: CurrentStaff,
+    csrf: CsrfToken,
+    locale: LocaleDep,
+    now: ClockDep,
+) -> HTMLResponse:
+    """List my patients by who needs somebody first."""
+    here = _page(session, app, staff, locale, now)
+    return page(
+        request,
+        "console_patients.html",
+        locale=locale,
+        viewer=staff,
+        csrf=csrf,
+        after=alarms_service.last_event_id(session),
+        rows=patient_rows(here),
+    )
+
+
+@router.get("/console/patients/{patient_id}")
+def patient_page(
+    request: Request,
+    patient_id: int,
+    session: ReadSession,
+    app: AppDep,
+    staff: CurrentStaff,
+    csrf: CsrfToken,
+    locale: LocaleDep,
+    now: ClockDep,
+) -> HTMLResponse:
+    """Show one patient: recordings, reports, plan, alarms, course."""
+    here = _page(session, app, staff, locale, now)
+    return page(
+        request,
+        "console_patient.html",
+        locale=locale,
+        viewer=staff,
+        csrf=csrf,
+        after=alarms_service.last_event_id(session),
+        may_plan=staff.role in (Role.PHYSICIAN, Role.NURSE),
+        **patient_file(here, patient_id),
+    )
+
+
+@router.get("/console/chest-pain")
+def chest_pain(
+    request: Request,
+    session: ReadSession,
+    app: AppDep,
+    staff: CurrentStaff,
+    csrf: CsrfToken,
+    locale: LocaleDep,
+    now: ClockDep,
+) -> HTMLResponse:
+    """Show emergencies and calls for help with every delay of the chain."""
+    here = _page(session, app, staff, locale, now)
+    views = [
+        *alarms_service.open_alarms(session, staff, now),
+        *alarms_service.closed_alarms(session, staff, now - EMERGENCIES, now),
+    ]
+    return page(
+        request,
+        "console_chest_pain.html",
+        locale=locale,
+        viewer=staff,
+        csrf=csrf,
+        after=alarms_service.last_event_id(session),
+        rows=alarm_rows(here, [view for view in views if view.tier == "E"]),
+        days=EMERGENCIES.days,
+    )
+
+
+@router.get("/console/calibration")
+def calibration(
+    request: Request, staff: CurrentStaff, csrf: CsrfToken, locale: LocaleDep
+) -> HTMLResponse:
+    """Show a line to measure, so that 25 mm/s are 25 mm on this screen."""
+    return page(
+        request, "console_calibration.html", locale=locale, viewer=staff, csrf=csrf, after=0
+    )

@@ -1,0 +1,58 @@
+"""Why a calm screen may be believed: what was measured just now, not that nothing came."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from clinic_server.alarms import service as alarms_service
+from clinic_server.alarms.models import AlarmKind, Tier
+from clinic_server.alarms.service import AlarmView
+from clinic_server.analysis import service as analysis_service
+from clinic_server.console.cards import Reader
+from clinic_server.console.moments import epoch_ms
+from clinic_server.recordings import service as recordings_service
+
+DUTY_WORD = {1: "first", 2: "second", 3: "head"}
+LOOK_BACK = timedelta(hours=24)
+
+
+def analysis_lag_s(session: Session, reader: Reader) -> float | None:
+    """Give the longest stretch stored but not yet analysed, of my open recordings.
+
+    Returns
+    -------
+    float or None
+        Seconds of ECG; None when nothing is being recorded.
+    """
+    lags: list[float] = []
+    for recording in recordings_service.open_recordings(session):
+        if recording.patient_id not in reader.patients or recording.end_sample == 0:
+            continue
+        live = analysis_service.live_view(session, recording.id)
+        seen = live.analysed_sample if live is not None else 0
+        lags.append(max(0, recording.end_sample - seen) / recording.fs_hz)
+    return max(lags, default=None)
+
+
+def proofs(
+    session: Session, reader: Reader, open_views: list[AlarmView], now: datetime
+) -> dict[str, Any]:
+    """Gather the proofs of the calm screen."""
+    closed = alarms_service.closed_alarms(session, reader.staff, now - LOOK_BACK, now)
+    ends = [view.closed_at for view in closed if view.closed_at is not None]
+    digest = sum(
+        view.tier is Tier.DAILY and view.kind is AlarmKind.PHYSIOLOGICAL
+        for view in open_views
+    )
+    return {
+        "analysis_lag_s": analysis_lag_s(session, reader),
+        "canary": None,
+        "duty": [
+            {"step": DUTY_WORD[step], "name": person.name}
+            for step, person in sorted(reader.duty.items())
+            if step in DUTY_WORD
+        ],
+        "last_alarm_ms": epoch_ms(max(ends)) if ends else None,
+        "digest": digest,
+    }

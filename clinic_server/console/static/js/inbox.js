@@ -1,0 +1,288 @@
+// The inbox: cards by priority, the selected one open; the calm panel when nothing is left.
+
+import { post } from "./api.js";
+import {
+  alarms, byId, calling, digest, inbox, inHand, select, selectedId, settleSelection, snoozed,
+} from "./alarms.js";
+import { drawCalm } from "./calm.js";
+import { $, h, icon, mark, rich, say } from "./dom.js";
+import { drawCardStrip } from "./card_strip.js";
+import { isLost, line } from "./stream.js";
+import { now } from "./time.js";
+import { shortTime, span, t, timeOfDay } from "./words.js";
+
+const list = $("#alarm-list");
+const calm = $("#calm");
+const announcer = $("#announcer");
+const cards = new Map();
+const busy = new Set();
+const errors = new Map();
+let ids = [];
+
+const EXPIRES_SOON_MS = 120_000;
+
+function tierWord(card) {
+  const tier = t(`common.tier_${card.tier}`);
+  return card.technical ? t("common.tier_technical", { tier }) : tier;
+}
+
+/** What is the state, and what happens next: [icon, left, right]. */
+function stateOf(card, nowMs) {
+  if (card.decided_ms) {
+    return card.read_ms
+      ? ["tick", t("console.read_at", { time: shortTime(card.read_ms) }), ""]
+      : ["tick", t("console.advised_at", { time: shortTime(card.decided_ms) }), t("console.not_read_yet")];
+  }
+  if (snoozed(card, nowMs)) {
+    return ["snooze", t("console.snoozed_until", { time: shortTime(card.snoozed_until_ms) }), ""];
+  }
+  if (inHand(card, nowMs)) {
+    const name = card.ack.me ? t("console.me", { name: card.ack.name }) : card.ack.name;
+    const left = t("console.ack_until", { name, time: shortTime(card.ack.until_ms) });
+    const soon = card.ack.until_ms - nowMs < EXPIRES_SOON_MS;
+    if (soon) return ["tick", left, t("console.rings_again_in", { span: span(card.ack.until_ms - nowMs) })];
+    return ["tick", left, card.cleared_ms
+      ? t("console.cleared_at", { time: shortTime(card.cleared_ms) })
+      : t("console.rings_at_expiry")];
+  }
+  const head = card.ack_expired ? t("console.ack_expired") : t("console.not_acknowledged");
+  let next = "";
+  if (card.next) {
+    const left = card.next.at_ms - nowMs;
+    next = left > 0
+      ? t("console.calls_in", { span: span(left), who: card.next.who })
+      : t("console.calling", { who: card.next.who });
+  } else if (card.note) next = card.note;
+  else if (card.cleared_ms) next = t("console.cleared_waits", { time: shortTime(card.cleared_ms) });
+  return ["bell", head, next];
+}
+
+function build(card) {
+  const parts = {
+    mark: h("span", { class: "card-mark" }),
+    title: h("b", { class: "card-title" }),
+    repeats: h("span", { class: "chip" }),
+    elapsed: h("span", { class: "elapsed" }),
+    who: h("span", { class: "who" }),
+    state: h("span", { class: "state" }),
+    next: h("span", { class: "next" }),
+    bar: h("progress", { class: "countdown", max: "1" }),
+    more: h("div", { class: "card-more" }),
+    error: h("p", { class: "problem", role: "alert", hidden: true }),
+  };
+  const element = h(
+    "li",
+    { class: "alarm", data: { alarm: String(card.id) }, tabindex: "-1" },
+    parts.mark,
+    h("div", { class: "card-body" },
+      h("div", { class: "l1" }, parts.title, parts.repeats, parts.elapsed),
+      h("div", { class: "l2" }, parts.who),
+      h("div", { class: "l3" }, parts.state, parts.next),
+      parts.bar, parts.error, parts.more),
+  );
+  element.addEventListener("click", (event) => {
+    if (event.target.closest("button, a")) return;
+    if (selectedId() === card.id) location.assign(`/console/alarms/${card.id}`);
+    else select(card.id);
+  });
+  const entry = { element, parts, opened: false, key: "" };
+  cards.set(card.id, entry);
+  return entry;
+}
+
+function openBody(entry, card) {
+  const { parts } = entry;
+  parts.strip = h("canvas", { class: "card-strip", role: "img", "aria-label": t("console.strip_of", { title: card.title }) });
+  parts.act = h("button", { class: "button primary big ack", type: "button" });
+  parts.open = h("a", { class: "button big", href: `/console/alarms/${card.id}` },
+    t("console.open"), h("kbd", { text: "↵" }));
+  parts.act.addEventListener("click", () => act(card.id));
+  parts.more.replaceChildren(
+    ...(card.strip ? [parts.strip] : []),
+    h("div", { class: "row actions" }, parts.act, parts.open),
+  );
+  entry.opened = true;
+  if (card.strip) drawCardStrip(parts.strip, card);
+}
+
+function drawAction(entry, card, nowMs) {
+  const button = entry.parts.act;
+  let label;
+  let dead = false;
+  if (isLost()) {
+    label = t("console.lost_no_ack");
+    dead = true;
+  } else if (busy.has(card.id)) label = t("console.acknowledging");
+  else if (card.decided_ms) label = t("console.open_to_close");
+  else if (inHand(card, nowMs) && card.ack.me) label = t("console.decide");
+  else if (inHand(card, nowMs)) label = t("console.take_over");
+  else label = t("console.acknowledge");
+  const key = `${label}${dead}`;
+  if (button.dataset.key === key) return;
+  button.dataset.key = key;
+  button.setAttribute("aria-disabled", String(dead));
+  button.replaceChildren(label, ...(calling(card, nowMs) ? [h("kbd", { text: "A" })] : []));
+}
+
+function draw(card, nowMs, isSelected) {
+  const entry = cards.get(card.id) ?? build(card);
+  const { element, parts } = entry;
+  const loud = calling(card, nowMs);
+  const className = `alarm ${card.tier}${isSelected ? " selected" : ""}${loud ? " loud" : ""}`;
+  if (element.className !== className) element.className = className;
+  const key = `${card.tier}${card.technical}${loud}`;
+  if (entry.key !== key) {
+    entry.key = key;
+    parts.mark.replaceChildren(mark(card.tier, {
+      technical: card.technical, size: "m32", flashing: loud, label: tierWord(card),
+    }));
+  }
+  say(parts.title, card.title);
+  parts.repeats.hidden = card.repeats < 2;
+  if (card.repeats > 1) {
+    say(parts.repeats, t("console.repeats", { n: card.repeats }));
+    parts.repeats.title = t("console.since", { time: timeOfDay(card.onset_ms) });
+  }
+  say(parts.elapsed, span(nowMs - card.onset_ms, { seconds: card.tier === "high" }));
+  say(parts.who, `${tierWord(card)}\u2002${card.who}${card.context ? ` · ${card.context}` : ""}`);
+  const [iconName, left, right] = stateOf(card, nowMs);
+  if (parts.state.dataset.key !== iconName + left) {
+    parts.state.dataset.key = iconName + left;
+    parts.state.replaceChildren(icon(iconName), h("span", { text: left }));
+  }
+  rich(parts.next, right);
+  drawBar(parts.bar, card, nowMs, loud);
+  parts.error.hidden = !errors.has(card.id);
+  if (errors.has(card.id)) say(parts.error, errors.get(card.id));
+  if (isSelected && !entry.opened) openBody(entry, card);
+  if (!isSelected && entry.opened) {
+    parts.more.replaceChildren();
+    entry.opened = false;
+  }
+  if (entry.opened) drawAction(entry, card, nowMs);
+  return element;
+}
+
+function drawBar(element, card, nowMs, loud) {
+  const shown = loud && card.next && card.next.at_ms > card.next.from_ms;
+  element.hidden = !shown;
+  if (shown) {
+    const used = (nowMs - card.next.from_ms) / (card.next.at_ms - card.next.from_ms);
+    element.value = Math.min(1, Math.max(0, used));
+  }
+}
+
+/** Order the elements without moving those already right: scroll and focus stay. */
+function place(elements) {
+  let here = list.firstElementChild;
+  for (const element of elements) {
+    if (element === here) here = here.nextElementSibling;
+    else list.insertBefore(element, here);
+  }
+  while (here) {
+    const next = here.nextElementSibling;
+    here.remove();
+    here = next;
+  }
+}
+
+function drawHead(shown, nowMs) {
+  const open = { high: 0, medium: 0, low: 0 };
+  let loud = 0;
+  for (const card of shown) {
+    open[card.tier] += 1;
+    if (calling(card, nowMs)) loud += 1;
+  }
+  for (const tier of ["high", "medium", "low"]) {
+    const counter = $(`[data-count="${tier}"]`);
+    counter.hidden = open[tier] === 0;
+    say($("b", counter), String(open[tier]));
+  }
+  const status = $("#unacknowledged");
+  status.classList.toggle("chip", isLost());
+  status.classList.toggle("dashed", isLost());
+  say(status, isLost()
+    ? t("console.stopped_at", { time: timeOfDay(nowMs) })
+    : t("console.n_not_acknowledged", { n: loud }));
+}
+
+function drawDigest() {
+  const line_ = $("#digest");
+  const count = digest().length;
+  line_.hidden = count === 0;
+  say($("[data-digest]"), t("console.daily_items", { n: count }));
+}
+
+export function drawInbox() {
+  const nowMs = now();
+  const shown = inbox(nowMs);
+  const selected = settleSelection(shown);
+  ids = shown.map((card) => card.id);
+  place(shown.map((card) => draw(card, nowMs, card.id === selected)));
+  for (const id of cards.keys()) if (!byId(id)) cards.delete(id);
+  drawHead(shown, nowMs);
+  drawDigest();
+  calm.hidden = shown.length > 0 || isLost();
+  list.hidden = shown.length === 0;
+  if (!calm.hidden) drawCalm(calm, nowMs);
+}
+
+async function acknowledge(id) {
+  if (busy.has(id) || isLost()) return;
+  busy.add(id);
+  errors.delete(id);
+  drawInbox();
+  try {
+    await post(`/console/alarms/${id}/acknowledge`);
+  } catch (error) {
+    errors.set(id, error.message);
+  } finally {
+    busy.delete(id);
+    drawInbox();
+  }
+}
+
+function act(id) {
+  const card = byId(id);
+  if (!card || isLost()) return;
+  if (card.decided_ms || (inHand(card, now()) && card.ack.me)) {
+    location.assign(`/console/alarms/${id}`);
+  } else acknowledge(id);
+}
+
+/** A: acknowledge the selected alarm with its tier's default time. */
+export function acknowledgeSelected() {
+  const card = byId(selectedId());
+  if (card && calling(card, now())) acknowledge(card.id);
+}
+
+/** J and K. */
+export function step(by) {
+  if (!ids.length) return;
+  const at = Math.max(0, ids.indexOf(selectedId()));
+  select(ids[Math.min(ids.length - 1, Math.max(0, at + by))]);
+  cards.get(selectedId())?.element.scrollIntoView({ block: "nearest" });
+}
+
+export function openSelected() {
+  if (selectedId() !== null) location.assign(`/console/alarms/${selectedId()}`);
+}
+
+let pending = false;
+
+function soon() {
+  if (pending) return;
+  pending = true;
+  requestAnimationFrame(() => {
+    pending = false;
+    drawInbox();
+  });
+}
+
+alarms.addEventListener("change", ({ detail }) => {
+  soon();
+  const news = detail.added.filter((card) => card.tier === "high");
+  if (news.length) say(announcer, `${t("common.tier_high")} ${news[0].title} ${news[0].who}`);
+});
+for (const kind of ["lost", "found"]) line.addEventListener(kind, soon);
+setInterval(soon, 1000);
