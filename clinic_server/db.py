@@ -120,7 +120,7 @@ class Database:
             if self.is_sqlite:
                 session.connection().exec_driver_sql("BEGIN")
             yield session
-            session.rollback()
+            # closing rolls back; an explicit rollback would also empty the objects read
 
     def self_check(self) -> None:
         """Refuse to run on settings that could lose an acknowledged sample."""

@@ -5,6 +5,7 @@ Rows are made through the services, as the product makes them; the phone speaks 
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -15,8 +16,8 @@ from sqlmodel import Session
 from clinic_server.devices import service as devices
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import Patient
-from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Role, Staff
+from clinic_server.staff.passwords import hash_password
 from clinic_server.wire.ecg import (
     SHA256_HEADER,
     SegmentHeader,
@@ -29,6 +30,11 @@ PASSWORD = "correct horse battery"
 FS_HZ = 250.0
 
 
+@cache
+def _password_hash() -> str:
+    return hash_password(PASSWORD, "")
+
+
 def make_staff(
     session: Session,
     username: str = "zhang",
@@ -36,16 +42,18 @@ def make_staff(
     now: datetime = NOW,
     **more: Any,
 ) -> Staff:
-    """Add a person whose password is `PASSWORD`."""
-    return staff_service.create_staff(
-        session,
+    """Add a person whose password is `PASSWORD` (hashed once per run: it is slow)."""
+    staff = Staff(
         username=username,
         name=more.pop("name", username.title()),
         role=role,
-        password=PASSWORD,
-        now=now,
+        password_hash=_password_hash(),
+        created_at=now,
         **more,
     )
+    session.add(staff)
+    session.flush()
+    return staff
 
 
 def make_patient(
@@ -165,7 +173,7 @@ class Phone:
     def put(self, seq: int, body: bytes | None = None, sha256: str | None = None) -> Any:
         """Send segment ``seq``: by default the ten seconds that begin at seq x 10 s."""
         if body is None:
-            body = segment_body(seq * 2500)
+            body = segment_body(seq * 2500, at=self.started_at)
         return self.http.put(
             f"/api/me/recordings/{self.recording_id}/segments/{seq}",
             content=body,

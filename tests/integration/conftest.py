@@ -1,6 +1,7 @@
 """The server in this process, with a clock that the test moves."""
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -18,8 +19,11 @@ from fastapi import FastAPI
 from sqlalchemy import create_engine
 from sqlmodel import Session
 
+from clinic_server.bus import Bus
+from clinic_server.db import Database
 from clinic_server.deps import App
 from clinic_server.main import create_app
+from clinic_server.migrations import run as migrations
 from clinic_server.settings import Settings
 from tests import factories as make
 from tests.factories import NOW, PASSWORD, Phone
@@ -161,7 +165,29 @@ def postgres_server() -> Iterator[str]:
             pytest.fail("PostgreSQL is not installed, and CI must test it")
         pytest.skip("PostgreSQL is not installed")
     with postgres.running(binaries) as address:
+        engine = create_engine(
+            address.format(name="postgres"), isolation_level="AUTOCOMMIT"
+        )
+        with engine.connect() as connection:
+            connection.exec_driver_sql("CREATE DATABASE migrated")
+        engine.dispose()
+        migrate(address.format(name="migrated"))
         yield address
+
+
+def migrate(url: str) -> None:
+    """Bring a database to this release's schema."""
+    db = Database(url, Bus())
+    migrations.upgrade(db)
+    db.close()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite database with the schema, to copy: migrating takes a while."""
+    file = tmp_path_factory.mktemp("template") / "anxin.sqlite"
+    migrate(f"sqlite:///{file}")
+    return file
 
 
 @pytest.fixture
@@ -173,7 +199,7 @@ def postgres_database(postgres_server: str) -> Iterator[str]:
     )
     try:
         with engine.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE migrated")
         yield postgres_server.format(name=name)
         with engine.connect() as connection:
             connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
@@ -190,16 +216,35 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return fresh
 
 
-@pytest.fixture
-def clinic(tmp_path: Path, clock: FakeClock, database_url: str) -> Iterator[Clinic]:
-    """A migrated, empty server; ticks and live analysis only when the test says so."""
-    settings = settings_for(tmp_path / "data", database_url=database_url)
+@contextmanager
+def running_clinic(settings: Settings, clock: FakeClock) -> Iterator[Clinic]:
+    """Serve a clinic; ticks and live analysis run only when the test says so."""
     app = create_app(settings, clock=clock, background=False)
     with served(app) as url:
         clinic = Clinic(app, clock, url)
         yield clinic
         for client in clinic.clients:
             client.close()
+
+
+@pytest.fixture
+def clinic(
+    tmp_path: Path, clock: FakeClock, database_url: str, migrated_file: Path
+) -> Iterator[Clinic]:
+    """A migrated, empty server."""
+    (tmp_path / "data").mkdir()
+    if not database_url:
+        shutil.copy(migrated_file, tmp_path / "data" / "anxin.sqlite")
+    settings = settings_for(tmp_path / "data", database_url=database_url)
+    with running_clinic(settings, clock) as clinic:
+        yield clinic
+
+
+@pytest.fixture
+def second_clinic(clinic: Clinic, clock: FakeClock) -> Iterator[Clinic]:
+    """Another server process's worth of everything, on the same database."""
+    with running_clinic(clinic.parts.settings, clock) as second:
+        yield second
 
 
 @pytest.fixture
