@@ -3,12 +3,18 @@
 The same code as live (`alarms.stream`), block by block, as fast as the machine can.
 """
 
+import argparse
+import json
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from analytics.errors import BadRecord
+from analytics.records import read_record
 from analytics.types import Block, Ecg
 from clinic_server.alarms import stream
 from clinic_server.alarms.candidate import Candidate
@@ -136,3 +142,63 @@ def _collect(
             end_s=before.end_s if offset_s is None else round(offset_s, 3),
             evidence=before.evidence | dict(one.params) | dict(one.evidence),
         )
+
+
+def add_commands(
+    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> None:
+    """Add ``alarms`` to the command line of `anxin`."""
+    parser = subparsers.add_parser(
+        "alarms", help="what the default rules would have raised on a record"
+    )
+    parser.add_argument("records", nargs="+", type=Path, metavar="RECORD")
+    parser.add_argument("--lead", metavar="NAME|INDEX", help="default: the first one")
+    parser.set_defaults(handler=main)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print one JSON line per record.
+
+    Returns
+    -------
+    int
+        0; 1 when a record could not be read (its line says why, the others are done).
+    """
+    failed = False
+    for place in args.records:
+        try:
+            line = replay_record(place, args.lead)
+        except BadRecord as error:
+            failed = True
+            line = {"record": str(place), "error": error.code} | {
+                k: str(v) for k, v in error.params.items()
+            }
+        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    return int(failed)
+
+
+def replay_record(place: Path, lead: str | None) -> dict[str, Any]:
+    """Replay one lead of a record.
+
+    Parameters
+    ----------
+    place : Path
+        WFDB, EDF or ISHNE.
+    lead : str or None
+        Name or position; None: the first ECG lead.
+
+    Raises
+    ------
+    BadRecord
+    """
+    wanted = None if lead is None else [int(lead) if lead.isdigit() else lead]
+    record = read_record(place, leads=wanted)
+    found = replay(record.lead_mv(0), record.fs)
+    return {
+        "record": str(place),
+        "lead": record.lead_names[0],
+        "fs_hz": record.fs,
+        "duration_s": round(record.n_samples / record.fs, 3),
+        "alarms": [asdict(alarm) for alarm in found],
+    }

@@ -73,6 +73,10 @@ def load(session: Session, recording_id: str, zone: ZoneInfo, now: datetime) -> 
     newest = recordings_service.sample_time(recording, recording.end_sample)
     cursor = session.get(AnalysisCursor, recording_id)
     done = store.analysed(session, recording_id)
+    # values from here on: the snapshot ends before the step is written
+    session.expunge(recording)
+    if cursor is not None:
+        session.expunge(cursor)
     return Task(
         recording=recording,
         limits=limits,
