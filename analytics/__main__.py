@@ -164,7 +164,7 @@ def _read_given_beats(path: Path, extension: str) -> tuple[Reading, float, int]:
     end = header.n_samples if header is not None else None
     end = max(end or 0, int(given.sample.max(initial=-1)) + 1)
     beats = to_beats(given, fs)
-    episodes = rhythm.find_episodes(beats, fs, end_sample=end)
+    episodes = rhythm.find_episodes(beats, fs, end_sample=end, reviewed=True)
     return Reading(beats, (), tuple(episodes)), fs, end
 
 

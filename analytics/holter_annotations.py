@@ -1,12 +1,12 @@
 """Beats and episodes as WFDB annotations, and back."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
 
 from analytics.records_types import RecordAnnotations
+from analytics.rhythm import rhythm_changes
 from analytics.types import Beat, Episode
 from analytics.vocabulary import Aami, Rhythm
 
@@ -20,72 +20,35 @@ AAMI_OF: Final = {
 }
 """AAMI class by WFDB beat symbol; escape beats ``e j n`` are N, ventricular escape V."""
 
-WRITTEN: Final = (
-    (Rhythm.VFIB, (Rhythm.VFIB, Rhythm.VFL)),
-    (Rhythm.ASYS, (Rhythm.ASYS,)),
-    (Rhythm.VT, (Rhythm.VT, Rhythm.PVT)),
-    (Rhythm.AFIB, (Rhythm.AFIB,)),
-    (Rhythm.AFL, (Rhythm.AFL,)),
-    (Rhythm.SVTA, (Rhythm.SVTA,)),
-    (Rhythm.B, (Rhythm.B,)),
-    (Rhythm.T, (Rhythm.T,)),
-    (Rhythm.SBR, (Rhythm.SBR, Rhythm.BRADY)),
-    (Rhythm.NOISE, (Rhythm.NOISE,)),
-)
-"""Rhythms written to a file, what each stands for, and which speaks where two overlap
-(the first). All other rhythms are written as N."""
+WRITTEN: Final = {
+    Rhythm.VFIB: Rhythm.VFIB,
+    Rhythm.VFL: Rhythm.VFIB,
+    Rhythm.ASYS: Rhythm.ASYS,
+    Rhythm.VT: Rhythm.VT,
+    Rhythm.PVT: Rhythm.VT,
+    Rhythm.AFIB: Rhythm.AFIB,
+    Rhythm.AFL: Rhythm.AFL,
+    Rhythm.SVTA: Rhythm.SVTA,
+    Rhythm.B: Rhythm.B,
+    Rhythm.T: Rhythm.T,
+    Rhythm.SBR: Rhythm.SBR,
+    Rhythm.NOISE: Rhythm.NOISE,
+}
+"""What a rhythm is written as in an annotation file; all others are written as N."""
 
-_PLACE: Final = {r: k for k, (_, members) in enumerate(WRITTEN) for r in members}
 _BREAKS: Final = frozenset("[]!")
 """Ventricular flutter between two beats: their distance is not an RR interval."""
 
 
-def rhythm_changes(
-    episodes: Iterable[Episode], end_sample: int
-) -> list[tuple[int, Rhythm]]:
-    """Flatten overlapping episodes into one rhythm at a time.
-
-    Parameters
-    ----------
-    episodes : iterable of Episode
-    end_sample : int
-        Length of the recording; a change at or after it is left out.
-
-    Returns
-    -------
-    list of (int, Rhythm)
-        Where each rhythm begins; the first at sample 0.
-    """
-    edges: list[tuple[int, int, int]] = []
-    for episode in episodes:
-        place = _PLACE.get(episode.rhythm)
-        end = end_sample if episode.offset_sample is None else episode.offset_sample
-        if place is not None and end > episode.onset_sample:
-            edges.append((episode.onset_sample, 1, place))
-            edges.append((end, -1, place))
-    edges.sort()
-    active: Counter[int] = Counter()
-    changes = [(0, Rhythm.N)]
-    for k, (sample, step, place) in enumerate(edges):
-        active[place] += step
-        if k + 1 < len(edges) and edges[k + 1][0] == sample:
-            continue
-        present = [p for p, n in active.items() if n > 0]
-        now = WRITTEN[min(present)][0] if present else Rhythm.N
-        if sample >= end_sample or now is changes[-1][1]:
-            continue
-        if changes[-1][0] >= sample:  # an episode that begins with the recording
-            changes.pop()
-        changes.append((max(sample, 0), now))
-    return changes
-
-
 def to_annotations(
-    beats: Sequence[Beat], episodes: Iterable[Episode], end_sample: int
+    beats: Sequence[Beat], episodes: Sequence[Episode], end_sample: int
 ) -> RecordAnnotations:
     """Merge beats and rhythm changes in time order; a change comes before its beat."""
-    changes = rhythm_changes(episodes, end_sample)
-    rows = [(sample, 0, "+", f"({rhythm.value}") for sample, rhythm in changes]
+    rows: list[tuple[int, int, str, str]] = []
+    for sample, found in rhythm_changes(episodes, end_sample) or ((0, Rhythm.N),):
+        text = f"({WRITTEN.get(found, Rhythm.N).value}"
+        if not rows or rows[-1][3] != text:
+            rows.append((sample, 0, "+", text))
     rows += [(b.sample, 1, b.aami.value, "") for b in beats]
     rows.sort(key=lambda row: row[:2])
     return RecordAnnotations(

@@ -18,6 +18,7 @@ Ints = NDArray[np.int64]
 RATE_RR = 8  # RR intervals of one heart rate (report definition 3)
 PAUSE_MS = 2000.0  # ms (report definition 7)
 AF_RHYTHMS = frozenset({Rhythm.AFIB, Rhythm.AFL})
+VF_RHYTHMS = frozenset({Rhythm.VFIB, Rhythm.VFL})
 DAY_HOURS = (6.0, 22.0)  # local hours of the day mean (report definition 3)
 
 
@@ -89,10 +90,9 @@ class BeatTable:
     aami: NDArray[np.str_]
     rr_ms: Floats
     """NaN where the interval from the beat before is not known."""
-    usable: Flags
     wide: Flags
     in_af: Flags
-    """Inside an episode of fibrillation or flutter."""
+    """Inside an episode of atrial fibrillation or flutter."""
 
     def __len__(self) -> int:
         return len(self.sample)
@@ -103,40 +103,51 @@ class BeatTable:
 
     @property
     def normal(self) -> Flags:
-        """Sinus beats of good signal: class N, usable, outside fibrillation."""
-        return self.of(Aami.N) & self.usable & ~self.in_af
+        """Sinus beats: class N outside fibrillation."""
+        return self.of(Aami.N) & ~self.in_af
 
     @property
     def counted(self) -> Flags:
-        """Intervals that a rate may rest on: known, both of its beats usable."""
-        good = np.isfinite(self.rr_ms) & self.usable
-        good[1:] &= self.usable[:-1]
-        return good
+        """Intervals that a rate may rest on: those known."""
+        return np.isfinite(self.rr_ms)
 
 
 def beat_table(beats: Sequence[Beat], episodes: Sequence[Episode], fs: float) -> BeatTable:
-    """Lay beats out as columns.
+    """Lay the accepted beats out as columns.
+
+    Beats in grade X signal and inside ventricular fibrillation or flutter are not
+    accepted: nothing is counted on them, and no interval reaches across them. Neither
+    does one across a pause that the rhythm analysis rejected (a missed beat).
 
     Parameters
     ----------
     beats : sequence of Beat
         In time order.
     episodes : sequence of Episode
-        Fibrillation and flutter mark their beats.
+        Atrial fibrillation and flutter mark their beats.
     fs : float
         Hz.
     """
     n = len(beats)
     sample = np.fromiter((b.sample for b in beats), np.int64, n)
     rr = np.fromiter((np.nan if b.rr_ms is None else b.rr_ms for b in beats), np.float64, n)
+    keep = np.fromiter((b.usable for b in beats), np.bool_, n)
+    keep &= ~inside(sample, [e for e in episodes if e.rhythm in VF_RHYTHMS])
+    rr[1:][~keep[:-1]] = np.nan
+    real = {e.onset_sample for e in episodes if e.rhythm is Rhythm.PAUSE}
+    for k in np.flatnonzero(np.nan_to_num(rr) >= PAUSE_MS):
+        if int(sample[k - 1]) not in real:
+            rr[k] = np.nan
+    wide = np.fromiter((b.wide for b in beats), np.bool_, n)
+    aami = np.array([b.aami.value for b in beats], dtype="U1")
+    in_af = inside(sample, [e for e in episodes if e.rhythm in AF_RHYTHMS])
     return BeatTable(
         fs=fs,
-        sample=sample,
-        aami=np.array([b.aami.value for b in beats], dtype="U1"),
-        rr_ms=rr,
-        usable=np.fromiter((b.usable for b in beats), np.bool_, n),
-        wide=np.fromiter((b.wide for b in beats), np.bool_, n),
-        in_af=inside(sample, [e for e in episodes if e.rhythm in AF_RHYTHMS]),
+        sample=sample[keep],
+        aami=aami[keep],
+        rr_ms=rr[keep],
+        wide=wide[keep],
+        in_af=in_af[keep],
     )
 
 

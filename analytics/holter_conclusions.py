@@ -6,7 +6,7 @@ tables cannot differ. Codes are listed in `CODES`; every locale must have all of
 
 from collections.abc import Callable, Mapping
 
-from analytics.holter_types import HolterReport, Sentence
+from analytics.holter_types import Ectopy, HolterReport, Sentence
 from analytics.vocabulary import Rhythm
 
 LONG_PAUSE_MS = 3000.0  # ms, spoken of apart (alarm rule U4)
@@ -154,16 +154,10 @@ def _ventricular(r: HolterReport, say: Say) -> None:
     if v.bigeminy_episodes or v.trigeminy_episodes:
         say("v.bigeminy", bigeminy=v.bigeminy_episodes, trigeminy=v.trigeminy_episodes)
     short = v.tachycardias - v.sustained
-    if v.fastest is not None and v.longest is not None:
-        numbers: Params = {
-            "fastest_bpm": v.fastest.bpm,
-            "longest_beats": v.longest.beats,
-            "longest_s": v.longest.duration_s,
-        }
-        if v.sustained:
-            say("v.vt_sustained", count=v.sustained, **numbers)
-        if short:
-            say("v.vt_nonsustained", count=short, **numbers)
+    if v.sustained:
+        say("v.vt_sustained", count=v.sustained, **_extremes(v, "vt_sustained"))
+    if short:
+        say("v.vt_nonsustained", count=short, **_extremes(v, "vt_nonsustained"))
     if v.slow_runs:
         say("v.aivr", count=v.slow_runs)
     if r.ventricular_extras.r_on_t:
@@ -184,14 +178,18 @@ def _supraventricular(r: HolterReport, say: Say) -> None:
         say(f"s.{flag}", count=s.count)
     if s.couplets:
         say("s.couplets", count=s.couplets)
-    if s.tachycardias and s.fastest is not None and s.longest is not None:
-        say(
-            "s.svt",
-            count=s.tachycardias,
-            fastest_bpm=s.fastest.bpm,
-            longest_beats=s.longest.beats,
-            longest_s=s.longest.duration_s,
-        )
+    if s.tachycardias:
+        say("s.svt", count=s.tachycardias, **_extremes(s, "svt"))
+
+
+def _extremes(ectopy: Ectopy, kind: str) -> Params:
+    """Numbers of the fastest and the longest run of one kind."""
+    longest = ectopy.longest_by_kind[kind]
+    return {
+        "fastest_bpm": ectopy.fastest_by_kind[kind].bpm,
+        "longest_beats": longest.beats,
+        "longest_s": longest.duration_s,
+    }
 
 
 def _af(r: HolterReport, say: Say) -> None:

@@ -136,6 +136,8 @@ def ectopy(table: BeatTable, kind: Aami, clock: Clock, analysable_s: float) -> E
         fastest=max(runs, key=lambda r: r.bpm, default=None),
         longest=_by_length(runs, 0),
         second_longest=_by_length(runs, 1),
+        fastest_by_kind={r.kind: r for r in sorted(runs, key=lambda r: r.bpm)},
+        longest_by_kind={r.kind: r for r in sorted(runs, key=lambda r: r.beats)},
         max_per_hour=_most_in(at, 3600.0 * clock.fs),
         max_per_minute=per_minute,
         coupling_mean_ms=float(coupling.mean()) if len(coupling) else None,

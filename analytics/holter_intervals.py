@@ -18,8 +18,12 @@ from analytics.holter_values import (
     StLead,
     StSummary,
 )
-from analytics.types import Leads, QualityWindow
+from analytics.rhythm_conduction import BLOCK_BEATS, P_EVIDENCE, average_p_wave
+from analytics.types import Ecg, Leads, QualityWindow
 from analytics.vocabulary import Aami, Grade
+
+MIN_RR_FOR_PR_MS = 450.0  # ms; faster, P lies on the T wave before (as in conduction)
+PR_REACH_S = 0.4  # s before R that the P average looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class Intervals:
     templates: tuple[Template, ...]
     v_shapes: int
     qrs_ms: float | None
+    pr_ms: Floats
+    """PR of each stretch of 24 beats whose P waves agree; may be empty."""
     t_end_ms: Floats | None
     reasons: Mapping[str, Reason]
 
@@ -76,12 +82,12 @@ def intervals(
     -------
     Intervals
     """
-    nothing = Intervals(None, None, (), 0, None, None, {})
+    nothing = Intervals(None, None, (), 0, None, np.empty(0), None, {})
     if not options.measure_intervals or not len(table):
         why = Reason.NO_SIGNAL if not len(table) else Reason.NO_CLEAN_STRETCH
         return replace(nothing, reasons={"st": why, "qt": why})
     clean = grade_a(table.sample, quality)
-    chosen = table.of(Aami.N) & table.usable & clean
+    chosen = table.of(Aami.N) & clean
     first = ecg_mv[:, primary]
     shapes, v_shapes = templates(first, table, clock)
     medians = median_beats(
@@ -105,9 +111,25 @@ def intervals(
         templates=shapes,
         v_shapes=v_shapes,
         qrs_ms=float(np.median(marks.qrs_ms)) if len(marks.qrs_ms) else None,
+        pr_ms=_pr_intervals(table, first, chosen & ~table.in_af),
         t_end_ms=_t_end_of_beats(table, medians, marks.t_end_ms),
         reasons=reasons,
     )
+
+
+def _pr_intervals(table: BeatTable, ecg_mv: Ecg, chosen: Flags) -> Floats:
+    """Measure PR on averages of 24 beats; stretches without agreeing P waves give none."""
+    able = chosen & (np.nan_to_num(table.rr_ms) > MIN_RR_FOR_PR_MS)
+    able &= (table.sample > PR_REACH_S * table.fs) & (table.sample < len(ecg_mv))
+    index = np.flatnonzero(able)
+    found = []
+    for k in range(0, len(index) - BLOCK_BEATS + 1, BLOCK_BEATS):
+        part = index[k : k + BLOCK_BEATS]
+        rr_s = table.rr_ms[part] / 1000.0
+        wave = average_p_wave(ecg_mv, table.sample[part], table.fs, rr_s)
+        if wave.evidence >= P_EVIDENCE:
+            found.append(1000.0 * wave.pr_s)
+    return np.array(found, dtype=np.float64)
 
 
 def _t_end_of_beats(

@@ -24,6 +24,9 @@ ONSET_REACH_S, J_REACH_S = 0.14, 0.16  # s from the steepest point
 T_START_S = 0.06  # s after J
 NEXT_P_S = 0.22  # s before the next R belong to the next beat
 TANGENT_REACH_S = 0.20  # s after the T peak
+SECOND_SHARE, SECOND_MV = 0.25, 0.03  # of the first half, mV: a biphasic T (own)
+SECOND_S = 0.16  # s after the first half's end within which a second peaks (own)
+SECOND_END_S = 0.18  # s from the first half's end to the second's (own)
 MIN_T_MV = 0.05  # mV, a smaller T has no measurable end (own)
 
 
@@ -119,8 +122,8 @@ def landmarks(medians: MedianBeats) -> Landmarks:
     """Find QRS onset, J, T peak and T end of each median beat.
 
     Onset and J are where the slope first stays under 6 % of the steepest QRS slope for
-    12 ms. The T wave may be upright or inverted; a biphasic one is measured by its larger
-    part.
+    12 ms. The T wave may be upright, inverted or biphasic; a biphasic one ends with its
+    second half.
 
     Returns
     -------
@@ -205,20 +208,40 @@ def _t_wave(
     room_s = np.clip(medians.rr_ms / 1000.0 - NEXT_P_S, 0.25, AFTER_S)
     last = np.minimum(medians.r_index + (room_s * fs).astype(np.int64), m - 1)
     first = j + round(T_START_S * fs)
-    span = (column >= first[:, None]) & (column <= last[:, None])
     smooth = ndimage.uniform_filter1d(based, max(1, round(0.03 * fs)), axis=1)
-    t_peak = np.where(span, np.abs(smooth), -1.0).argmax(axis=1)
-    sign = np.sign(smooth[rows, t_peak])
     gentle = ndimage.uniform_filter1d(slope, max(1, round(0.03 * fs)), axis=1)
-    after = (column > t_peak[:, None]) & (
-        column <= np.minimum(t_peak + round(TANGENT_REACH_S * fs), last)[:, None]
-    )
+    span = (column >= first[:, None]) & (column <= last[:, None])
+    t_peak = np.where(span, np.abs(smooth), -1.0).argmax(axis=1)
+    t_end = _tangent(smooth, gentle, t_peak, last, fs)
+    # A second half of the other sign belongs to the T wave: it ends with that.
+    sign = np.sign(smooth[rows, t_peak])
+    end = np.nan_to_num(t_end, nan=float(m))[:, None]
+    later = (column > end) & (column <= np.minimum(end + SECOND_S * fs, last[:, None]))
+    second = np.where(later, -sign[:, None] * smooth, -1.0).argmax(axis=1)
+    height = -sign * smooth[rows, second]
+    enough = (height >= SECOND_SHARE * np.abs(smooth[rows, t_peak])) & later.any(axis=1)
+    second_end = _tangent(smooth, gentle, second, last, fs)
+    with np.errstate(invalid="ignore"):
+        near = second_end - t_end <= SECOND_END_S * fs
+    take = enough & (height >= SECOND_MV) & near
+    return t_peak, np.where(take, second_end, t_end)
+
+
+def _tangent(
+    smooth: Floats, gentle: Floats, peak: NDArray[np.intp], last: Ints, fs: float
+) -> Floats:
+    """Where the steepest return after a peak meets zero; NaN where it does not."""
+    k, m = smooth.shape
+    column, rows = np.arange(m), np.arange(k)
+    sign = np.sign(smooth[rows, peak])
+    reach = np.minimum(peak + round(TANGENT_REACH_S * fs), last)
+    after = (column > peak[:, None]) & (column <= reach[:, None])
     fall = np.where(after, -sign[:, None] * gentle, -np.inf)
     steepest = fall.argmax(axis=1)
     rate = fall[rows, steepest]
     height = sign * smooth[rows, steepest]
     ok = np.isfinite(rate) & (rate > 0.0) & (height > 0.0)
-    t_end = np.full(k, np.nan)
-    t_end[ok] = steepest[ok] + height[ok] / rate[ok] * fs
-    t_end[t_end > last + 0.05 * fs] = np.nan
-    return t_peak, t_end
+    end = np.full(k, np.nan)
+    end[ok] = steepest[ok] + height[ok] / rate[ok] * fs
+    end[end > last + 0.05 * fs] = np.nan
+    return end

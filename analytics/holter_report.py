@@ -1,9 +1,10 @@
 """From beats, grades and episodes to every section of the report."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
+
+import numpy as np
 
 from analytics import hrv
 from analytics import turbulence as hrt
@@ -23,7 +24,7 @@ from analytics.holter_ectopy import (
     supraventricular_extras,
     ventricular_extras,
 )
-from analytics.holter_intervals import intervals
+from analytics.holter_intervals import Intervals, intervals
 from analytics.holter_pauses import pause_samples, pauses
 from analytics.holter_rate import (
     HourCounts,
@@ -120,7 +121,7 @@ def make_report(
     rhythm = rhythm_summary(table, reading.episodes, clock, n, excluded)
     af = atrial_fibrillation(table, reading.episodes, clock, n, excluded, options)
     findings = symptom_findings(table, reading.episodes, clock, n, excluded, symptoms)
-    conduction = _conduction(rhythm.episode_counts, len(lead_names), waves.qrs_ms)
+    conduction = _conduction(rhythm.episode_counts, len(lead_names), waves)
     analysable_s = covered.analysable_s
     report = HolterReport(
         coverage=covered,
@@ -204,24 +205,27 @@ def _hour_counts(table: BeatTable, reading: Reading, n_samples: int) -> HourCoun
         s=table.sample[table.of(Aami.S)],
         s_couplets=at(s, 2, 2),
         s_runs=at(s, 3),
-        pauses=pause_samples(table),
+        pauses=pause_samples(reading.episodes),
         af_ranges=tuple(ranges_of(reading.episodes, AF_RHYTHMS, n_samples)),
     )
 
 
-def _conduction(
-    counts: Mapping[str, int], n_leads: int, qrs_ms: float | None
-) -> Conduction:
-    # PR needs a P wave on the median beat; see `analytics.delineation`.
+LONG_PR_MS = 200.0  # ms, first degree above (report definition 7)
+MIN_PR_STRETCHES = 4  # of 24 beats: under a hundred beats a PR is chance (own)
+
+
+def _conduction(counts: Mapping[str, int], n_leads: int, waves: Intervals) -> Conduction:
+    pr = waves.pr_ms
+    known = len(pr) >= MIN_PR_STRETCHES
     return Conduction(
-        pr_median_ms=None,
-        pr_p05_ms=None,
-        pr_p95_ms=None,
-        first_degree_pct=None,
+        pr_median_ms=float(np.median(pr)) if known else None,
+        pr_p05_ms=float(np.percentile(pr, 5)) if known else None,
+        pr_p95_ms=float(np.percentile(pr, 95)) if known else None,
+        first_degree_pct=float(100.0 * np.mean(pr > LONG_PR_MS)) if known else None,
         second_degree_episodes=counts.get(Rhythm.BII.value, 0),
         third_degree_episodes=counts.get(Rhythm.AVB3.value, 0),
         possible_only=n_leads < 2,
-        qrs_median_ms=qrs_ms,
+        qrs_median_ms=waves.qrs_ms,
     )
 
 
@@ -241,17 +245,13 @@ def _passport(
         algorithm_version=algorithm_version,
         schema=SCHEMA,
         beats=n,
-        by_class={k.value: int(v) for k, v in _by_class(reading).items()},
+        beats_rejected=len(reading.beats) - n,
+        by_class={kind.value: int(table.of(kind).sum()) for kind in Aami},
         human_edited_pct=100.0 * reading.human_edited / n if n else 0.0,
         excluded_s=excluded_s,
         limits=tuple(limits),
         settings=options.printed(),
     )
-
-
-def _by_class(reading: Reading) -> Mapping[Aami, int]:
-    counts = Counter(b.aami for b in reading.beats)
-    return {kind: counts.get(kind, 0) for kind in Aami}
 
 
 def _small_reasons(report: HolterReport) -> dict[str, Reason]:

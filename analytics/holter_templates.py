@@ -31,7 +31,7 @@ class Shapes:
 def templates(
     ecg_mv: Ecg, table: BeatTable, clock: Clock
 ) -> tuple[tuple[Template, ...], int]:
-    """Group the usable beats of each class by shape.
+    """Group the accepted beats of each class by shape.
 
     Shapes are found by leader clustering with a correlation of 0.88 over 140 ms on each
     side of R, the leaders being running means.
@@ -44,7 +44,7 @@ def templates(
     found: list[Template] = []
     v_shapes = 0
     for kind in (Aami.N, Aami.S, Aami.V, Aami.F, Aami.PACED):
-        shapes = _shapes(ecg_mv, table, table.of(kind) & table.usable)
+        shapes = _shapes(ecg_mv, table, table.of(kind))
         for mean, count, first in zip(
             shapes.means, shapes.counts, shapes.first_sample, strict=True
         ):

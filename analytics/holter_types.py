@@ -187,6 +187,9 @@ class Ectopy:
     fastest: Run | None
     longest: Run | None
     second_longest: Run | None
+    fastest_by_kind: Mapping[str, Run]
+    """By `Run.kind`."""
+    longest_by_kind: Mapping[str, Run]
     max_per_hour: int
     max_per_minute: int
     coupling_mean_ms: float | None
@@ -360,6 +363,9 @@ class Passport:
     algorithm_version: str
     schema: int
     beats: int
+    """Accepted beats, the total of every share."""
+    beats_rejected: int
+    """Detected in grade X signal or ventricular fibrillation, and not counted."""
     by_class: Mapping[str, int]
     human_edited_pct: float
     excluded_s: float
