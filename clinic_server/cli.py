@@ -14,6 +14,7 @@ import uvicorn
 
 from analytics import __main__ as analytics_commands
 from app import headless
+from clinic_server.alarms import replay as alarms_replay
 from clinic_server.bus import Bus
 from clinic_server.db import Database
 from clinic_server.deps import system_clock
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_server_commands(commands)
     analytics_commands.add_commands(commands)
+    alarms_replay.add_commands(commands)
     headless.add_commands(commands)
     args = parser.parse_args(argv)
     handler = args.handler if "handler" in args else args.run
@@ -117,6 +119,7 @@ def _serve(args: argparse.Namespace) -> int:
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
     uvicorn.run(
         create_app(settings, on_writer_death=end_process),
         host=settings.host,

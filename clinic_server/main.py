@@ -14,6 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from clinic_server import problems, templating
+from clinic_server.alarms import routes as alarms_routes
+from clinic_server.alarms import routes_me as alarms_routes_me
 from clinic_server.analysis.live import LiveAnalysis
 from clinic_server.bus import Bus
 from clinic_server.console import ecg as console_ecg
@@ -38,6 +40,8 @@ from clinic_server.ticks import TICKS, Tick, TickRunner
 ROUTERS: tuple[APIRouter, ...] = (
     devices_routes.router,
     ingest_routes.router,
+    alarms_routes_me.router,
+    alarms_routes.router,
     plans_routes.router,
     reports_routes.router,
     desk_routes.router,

@@ -13,7 +13,7 @@ from datetime import datetime
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlmodel import Session
 
-from clinic_server.alarms import delivery, escalation
+from clinic_server.alarms import delivery, escalation, watchdog
 from clinic_server.deps import App
 from clinic_server.plans import service as plans_service
 from clinic_server.recordings import service as recordings_service
@@ -50,6 +50,7 @@ def _deliver(app: App, now: datetime) -> None:
 TICKS: tuple[Tick, ...] = (
     Tick("alarms.escalate", 1, in_session(escalation.sweep)),
     Tick("alarms.deliver", 1, _deliver),
+    Tick("alarms.watch", 5, in_session(watchdog.sweep)),
     Tick("plans.sweep", 10, in_session(plans_service.sweep)),
     Tick("recordings.close_due", 30, in_session(recordings_service.close_due)),
     Tick("staff.last_use", 5, flush_last_use),
