@@ -35,7 +35,7 @@ class AnxinDriver:
     """
 
     has_memory = True
-    service_uuid = anxin.SERVICE
+    needs_bond = True
 
     def __init__(
         self,

@@ -114,6 +114,8 @@ class BlePatch:
         LinkUnavailable, WrongDevice, PairingRefused
         """
         self._gone.clear()
+        self._link = None
+        self._early.clear()
         link = await self._opener.open(self._gone.set)
         try:
             info = await self._driver.begin(link, self._hear)
@@ -130,9 +132,10 @@ class BlePatch:
             self._assembler = Assembler(
                 info.fs_hz, has_memory=self._driver.has_memory, state=self._state
             )
-            early, self._early = self._early, []
-            for said in early:
-                self._hear(said)
+        self._events.put_nowait(LinkState(LinkReason.CONNECTED))
+        early, self._early = self._early, []
+        for said in early:
+            self._hear(said)
         return info
 
     async def close(self) -> None:
@@ -159,7 +162,6 @@ class BlePatch:
 
     async def _keep_linked(self) -> None:
         """Hold the link, fetch what is missing, and come back when it is lost."""
-        self._events.put_nowait(LinkState(LinkReason.CONNECTED))
         while not self._closed.is_set():
             await self._while_linked()
             for event in self._assembler.flush() if self._assembler else []:
@@ -199,7 +201,6 @@ class BlePatch:
                     said = reason
                     self._events.put_nowait(LinkState(reason))
             else:
-                self._events.put_nowait(LinkState(LinkReason.CONNECTED))
                 return
 
     async def _fill_gaps(self) -> None:
@@ -227,7 +228,7 @@ class BlePatch:
     # -- what it says ------------------------------------------------------------
 
     def _hear(self, said: Said) -> None:
-        if self._assembler is None:
+        if self._assembler is None or self._link is None:  # still beginning
             self._early.append(said)
         elif isinstance(said, SamplePacket):
             self._take(said, self._assembler)

@@ -23,7 +23,7 @@ class Driver(Protocol):
     """Speaks with one make of patch. Its state outlives a link: counters go on."""
 
     has_memory: bool
-    service_uuid: str
+    needs_bond: bool
 
     async def begin(self, link: GattLink, on_said: OnSaid) -> PatchInfo:
         """Identify the device, prove the code if it has one, and start the stream.
@@ -63,17 +63,11 @@ class Answers:
             raise LinkUnavailable(reason=LinkReason.OUT_OF_RANGE) from error
 
 
-async def identify(link: GattLink) -> tuple[str, str, str]:
-    """Read serial number, model and firmware from the Device Information service."""
-    serial, model, firmware = [
-        heart_rate.decode_text(await link.read(uuid))
-        for uuid in (
-            heart_rate.SERIAL_NUMBER,
-            heart_rate.MODEL_NUMBER,
-            heart_rate.FIRMWARE_REVISION,
-        )
-    ]
-    return serial, model, firmware
+async def identify(link: GattLink) -> tuple[str, str]:
+    """Read model and firmware from the Device Information service."""
+    model = heart_rate.decode_text(await link.read(heart_rate.MODEL_NUMBER))
+    firmware = heart_rate.decode_text(await link.read(heart_rate.FIRMWARE_REVISION))
+    return model, firmware
 
 
 async def follow_battery(link: GattLink, on_said: OnSaid) -> None:
@@ -101,18 +95,25 @@ def tolerant(handler: OnValue) -> OnValue:
 
 
 class PolarDriver:
-    """Polar H10 over PMD: ECG at 130 Hz, contact from its Heart Rate service."""
+    """Polar H10 over PMD: ECG at 130 Hz, contact from its Heart Rate service.
+
+    Parameters
+    ----------
+    serial : str
+        The identifier in its name and on its shell; PMD has no proof of it.
+    """
 
     has_memory = False
-    service_uuid = polar_pmd.SERVICE
+    needs_bond = False
 
-    def __init__(self) -> None:
+    def __init__(self, serial: str) -> None:
+        self._serial = serial
         self._counter = TimestampCounter(polar_pmd.FS_HZ)
         self._contact = False
 
     async def begin(self, link: GattLink, on_said: OnSaid) -> PatchInfo:
         """See `Driver.begin`."""
-        serial, model, firmware = await identify(link)
+        model, firmware = await identify(link)
         answers = Answers()
         await link.subscribe(polar_pmd.CONTROL, answers.put)
         await link.subscribe(heart_rate.HEART_RATE, tolerant(self._see_contact))
@@ -125,7 +126,7 @@ class PolarDriver:
             raise LinkUnavailable(reason=LinkReason.OUT_OF_RANGE, status=response.status)
         await follow_battery(link, on_said)
         return PatchInfo(
-            serial=serial,
+            serial=self._serial,
             model=model,
             firmware=firmware,
             fs_hz=polar_pmd.FS_HZ,
@@ -156,22 +157,25 @@ class MovesenseDriver:
 
     Parameters
     ----------
+    serial : str
+        The number in its name and on its shell; GSP has no proof of it.
     rate_hz : int
         One of `sensors.profiles.movesense.RATES_HZ`.
     """
 
     has_memory = False
-    service_uuid = movesense.SERVICE
+    needs_bond = False
     _reference = 99
 
-    def __init__(self, rate_hz: int = 250) -> None:
+    def __init__(self, serial: str, rate_hz: int = 250) -> None:
+        self._serial = serial
         self._rate_hz = rate_hz
         modulo_s = movesense.TIMESTAMP_MS_MODULO / 1000
         self._counter = TimestampCounter(rate_hz, modulo_s)
 
     async def begin(self, link: GattLink, on_said: OnSaid) -> PatchInfo:
         """See `Driver.begin`."""
-        serial, model, firmware = await identify(link)
+        model, firmware = await identify(link)
         answers = Answers()
 
         def value(data: bytes) -> None:
@@ -190,7 +194,7 @@ class MovesenseDriver:
             raise LinkUnavailable(reason=LinkReason.OUT_OF_RANGE, status=result.status)
         await follow_battery(link, on_said)
         return PatchInfo(
-            serial=serial,
+            serial=self._serial,
             model=model,
             firmware=firmware,
             fs_hz=float(self._rate_hz),

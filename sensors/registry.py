@@ -20,6 +20,8 @@ class Advertisement:
     """Strength of the signal, about -30 (touching) to -100 (far)."""
     address: str = ""
     """Address of the radio; tells two patches with the same name apart."""
+    make: str = ""
+    """A `sensors.makes.Make`; empty for a virtual patch without radio."""
 
 
 class PatchScanner(Protocol):

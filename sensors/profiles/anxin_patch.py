@@ -46,7 +46,7 @@ UNKNOWN_IMPEDANCE = 0xFFFF
 _CRC = struct.Struct("<H")
 _FRAME = struct.Struct("<BHHIBH")
 _INFO = struct.Struct("<BBBIIIH")
-_STATUS = struct.Struct("<BBHHIIBIB")
+_STATUS = struct.Struct("<BBHHIBIB")
 _FETCH = struct.Struct("<HII")
 FRAME_OVERHEAD = _FRAME.size + _CRC.size
 ATT_HEADER = 3  # opcode and handle in front of every notification
@@ -109,8 +109,6 @@ class UnitStatus:
     """Bit per lead."""
     epoch: int
     newest_counter: int
-    oldest_counter: int
-    """Oldest sample of this epoch that is still in the memory."""
     presses: int
     """Button presses so far, modulo 256."""
     last_press_counter: int
@@ -158,6 +156,11 @@ def samples_per_frame(mtu: int, n_leads: int, sample_bytes: int) -> int:
     """Return how many samples fit into one notification, at most 255; 0 if none do."""
     room = mtu - ATT_HEADER - FRAME_OVERHEAD
     return max(0, min(255, room // (n_leads * sample_bytes)))
+
+
+def electrodes_per_status(mtu: int) -> int:
+    """Return for how many electrodes a status message has room."""
+    return max(0, (mtu - ATT_HEADER - _STATUS.size - _CRC.size) // 2)
 
 
 def encode_frame(packet: SamplePacket, sample_bytes: int) -> bytes:
@@ -278,7 +281,6 @@ def encode_status(status: UnitStatus) -> bytes:
         status.leads_on,
         status.epoch,
         status.newest_counter,
-        status.oldest_counter,
         status.presses,
         status.last_press_counter,
         len(status.impedance_dkohm),
@@ -298,14 +300,14 @@ def decode_status(data: bytes) -> UnitStatus:
     message = unseal(data)
     if len(message) < _STATUS.size:
         raise BadPacket(profile="anxin_patch", length=len(data))
-    version, battery, mask, epoch, newest, oldest, presses, pressed_at, n_electrodes = (
+    version, battery, mask, epoch, newest, presses, pressed_at, n_electrodes = (
         _STATUS.unpack_from(message)
     )
     fits = len(message) == _STATUS.size + 2 * n_electrodes
     if version != VERSION or battery > 100 or not fits:
         raise BadPacket(profile="anxin_patch", status=message.hex())
     impedance = struct.unpack_from(f"<{n_electrodes}H", message, _STATUS.size)
-    return UnitStatus(battery, mask, epoch, newest, oldest, presses, pressed_at, impedance)
+    return UnitStatus(battery, mask, epoch, newest, presses, pressed_at, impedance)
 
 
 def encode_command(command: Command) -> bytes:

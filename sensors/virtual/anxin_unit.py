@@ -29,6 +29,7 @@ MEMORY_FRAMES_PER_CALL = 8
 GOOD_CONTACT_DKOHM = 60  # 6 kilo-ohm, a wet electrode
 OPEN_CONTACT_DKOHM = 20_000
 STATUS_EVERY_S = 10.0
+LONGEST_READ = 512  # of any attribute; long values are read in parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class AnxinUnit:
         if uuid == anxin.INFO:
             return anxin.encode_info(self._info())
         if uuid == anxin.STATUS:
-            return anxin.encode_status(self._status())
+            return anxin.encode_status(self._status(LONGEST_READ))
         return self.sig.read(uuid)
 
     def write(self, uuid: str, data: bytes) -> None:
@@ -178,7 +179,7 @@ class AnxinUnit:
         if self._status_stale or now_s >= self._status_due_s:
             self._status_stale = False
             self._status_due_s = now_s + STATUS_EVERY_S
-            out.append((anxin.STATUS, anxin.encode_status(self._status())))
+            out.append((anxin.STATUS, anxin.encode_status(self._status(mtu))))
         return out + self.sig.outgoing(all(self._leads_on))
 
     def link_lost(self) -> None:
@@ -294,18 +295,16 @@ class AnxinUnit:
             epoch=self._epoch,
         )
 
-    def _status(self) -> anxin.UnitStatus:
-        oldest = self._memory.oldest
-        mine = oldest is not None and oldest.epoch == self._epoch
+    def _status(self, mtu: int) -> anxin.UnitStatus:
+        told = self._leads_on[: anxin.electrodes_per_status(mtu)]
         return anxin.UnitStatus(
             battery_percent=self.sig.battery_percent,
             leads_on=sum(1 << lead for lead, on in enumerate(self._leads_on) if on),
             epoch=self._epoch,
             newest_counter=max(self._counter - 1, 0) % 2**32,
-            oldest_counter=(oldest.first if oldest and mine else 0) % 2**32,
             presses=self._presses,
             last_press_counter=self._pressed_at % 2**32,
             impedance_dkohm=tuple(
-                GOOD_CONTACT_DKOHM if on else OPEN_CONTACT_DKOHM for on in self._leads_on
+                GOOD_CONTACT_DKOHM if on else OPEN_CONTACT_DKOHM for on in told
             ),
         )

@@ -45,11 +45,6 @@ class UnitMemory:
         self._begin = 0
         self._kept = 0
 
-    @property
-    def oldest(self) -> Run | None:
-        """The run that goes next."""
-        return self._runs[self._begin] if self._begin < len(self._runs) else None
-
     def keep(self, run: Run) -> None:
         """Add a run; it follows all others in epoch and counter."""
         self._runs.append(run)

@@ -214,7 +214,6 @@ statuses = st.builds(
     u16,
     u16,
     u32,
-    u32,
     u8,
     u32,
     st.lists(u16, max_size=13).map(tuple),
@@ -266,7 +265,7 @@ def test_only_the_right_code_proves_itself():
     right, wrong = (
         pairing.derive_key(code, "0042") for code in ("7K2F011VX9", "7K2F011VX8")
     )
-    phone, patch = b"p" * 16, b"d" * 16
+    phone, patch = b"p" * 8, b"d" * 8
     tag = pairing.patch_tag(right, phone, patch, "0042")
     assert pairing.same_tag(tag, pairing.patch_tag(right, phone, patch, "0042"))
     assert not pairing.same_tag(tag, pairing.patch_tag(wrong, phone, patch, "0042"))
