@@ -82,8 +82,7 @@ def say_day(at: datetime, now: datetime, locale: str) -> str:
     return t(
         "time.date",
         locale,
-        month=at.month,
+        month=t(f"time.month_{at.month}", locale),
         day=at.day,
         weekday=weekday,
-        month_name=t(f"time.month_{at.month}", locale),
     )
