@@ -283,6 +283,13 @@ def features(m: Measures, t: Timing) -> NDArray[np.float32]:
     return np.column_stack(columns).astype(np.float32)
 
 
+def likeness(m: Measures, others: NDArray[np.int64]) -> float:
+    """Correlation of the last beat's QRS with the mean of the beats ``others``."""
+    mean = m.shape_mv[others].mean(axis=0)
+    pair = unit_rows(np.stack([m.shape_mv[-1, _QRS], mean[_QRS]]).astype(np.float64))
+    return float(pair[0] @ pair[1])
+
+
 def _or_absent(values: Matrix) -> Matrix:
     return np.where(np.isfinite(values), np.clip(values, 0.0, 10.0), ABSENT)
 

@@ -116,7 +116,7 @@ def tabulate(
     usable, quiet = _usable(ecg, evidence, peaks, quality_windows)
     times = beat_features.timing(rr_s)
     p_v = ventricular_probability(measures, times)
-    p_s = supraventricular.evidence(measures, rr_s, p_v > 0.5)
+    p_s = supraventricular.evidence(rr_s, p_v > 0.5)
     aami = np.full(peaks.size, Aami.N.value)
     aami[p_s > 0.5] = Aami.S.value
     aami[p_v > 0.5] = Aami.V.value

@@ -324,13 +324,13 @@ def _classified(
     fs, past = state.fs, state.history
     first = state.segment_first or 0
     rr_s = np.nan if state.last_beat is None else (sample - state.last_beat) / fs
-    measures = past.measures.part(-min(past.measures.size, _HISTORY - 1), _HISTORY)
+    kept = _HISTORY - 1
+    measures = past.measures.part(max(past.measures.size - kept, 0), past.measures.size)
     measures = measures.followed_by(measured)
-    rr = np.concatenate([past.rr_s, [rr_s]])[-measures.size :]
-    rows = beat_features.features(measures, beat_features.timing(rr, next_known=False))
-    p_v = float(beats.probability("beats_v_live", rows[-1:])[0])
-    ventricular = np.concatenate([past.ventricular, [p_v > 0.5]])[-measures.size :]
-    p_s = float(supraventricular.evidence(measures, rr, ventricular)[-1])
+    rr = np.concatenate([past.rr_s[-kept:], [rr_s]])
+    p_v = _ventricular(measures, rr, past.ventricular[-kept:])
+    ventricular = np.concatenate([past.ventricular[-kept:], [p_v > 0.5]])
+    p_s = _supraventricular(rr, ventricular)
     kind = Aami.V if p_v > 0.5 else Aami.S if p_s > 0.5 else Aami.N
     second = min(int((sample - first) / fs), max(state.seconds - 1, 0))
     before = second if state.last_beat is None else int((state.last_beat - first) / fs)
@@ -348,6 +348,36 @@ def _classified(
     )
     state = replace(state, last_beat=sample, history=History(measures, rr, ventricular))
     return state, item
+
+
+_PLAIN_LOGIT, _PLAIN_CORRELATION, _PLAIN_BEATS = -3.0, 0.92, 12
+
+
+def _ventricular(
+    measures: Measures, rr_s: NDArray[np.float64], ventricular: Flags
+) -> float:
+    """Probability that the last beat is ventricular.
+
+    A beat that looks like the normal ones before it, to the network and to the eye, needs
+    no trees: that saves two thirds of the time in ordinary rhythm.
+    """
+    logit = float(measures.ventricular[-1, 1])
+    normal = np.flatnonzero(~ventricular)[-_PLAIN_BEATS:]
+    if logit < _PLAIN_LOGIT and normal.size == _PLAIN_BEATS:
+        like = beat_features.likeness(measures, normal)
+        if like > _PLAIN_CORRELATION:
+            return 1.0 / (1.0 + float(np.exp(-logit)))
+    times = beat_features.timing(rr_s, next_known=False)
+    rows = beat_features.features(measures, times)
+    return float(beats.probability("beats_v_live", rows[-1:])[0])
+
+
+def _supraventricular(rr_s: NDArray[np.float64], ventricular: Flags) -> float:
+    """Evidence that the last beat is a supraventricular ectopic."""
+    slow = np.sort(rr_s[np.isfinite(rr_s)])[-1 - rr_s.size // 10 :]
+    if not slow.size or not rr_s[-1] < supraventricular.EARLY * slow[0]:
+        return 0.0
+    return float(supraventricular.evidence(rr_s, ventricular)[-1])
 
 
 def _grade(state: LiveState, events: _Events, *, closing: bool) -> LiveState:

@@ -1,41 +1,53 @@
 """Supraventricular ectopic beats, told by timing against the patient's own rhythm.
 
 Learners fitted on the few patients who have such beats call every early beat of atrial
-fibrillation one. The reasons used here hold for everybody: a premature beat is early
-against the slow side of the rhythm of the last minutes, and where intervals change all
-the time nothing can be premature.
+fibrillation one. The reasons used here hold for everybody: a premature beat comes
+abruptly early against the slow side of the rhythm of the last minutes; where intervals
+change all the time, nothing can be premature; and where pauses are all alike and at most
+twice the usual interval, conduction fails and the beats between are not early.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics import beat_features
-from analytics.beat_features import Measures
+from analytics.beat_features import rolling_quantile
 from analytics.types import Flags
 
 Vector = NDArray[np.float64]
-EARLY = 0.87
-"""Interval over reference from which a beat is premature in a regular rhythm."""
+_HALF = 40
+"""Beats on either side that make up the rhythm: about a minute in all."""
+EARLY = 0.88
+"""Interval over reference from which a beat is premature in a perfectly even rhythm."""
+_PER_CHANGE = 1.2
+"""How much of the rhythm's own variation is taken off that."""
 _STEEP = 0.02
-_IRREGULAR = 0.09
-"""Median change between intervals, over the reference, that ends all prematurity."""
+_IRREGULAR = 0.05
+"""Median change between consecutive normal intervals, over the reference, that ends all
+prematurity: sinus rhythm stays below 0.04 to 0.05, fibrillation is above 0.06."""
+_ABRUPT = 0.90
+"""A run begins with an interval this much shorter than the one before."""
+_LEAP = 0.75
+"""A tachycardia starts by a leap of a quarter at least; a sinus node speeds up slowly."""
+_RUN_STAYS = 0.85
+_RUN_MOST = 1500
+"""Beats after which a fast regular rhythm is no longer called a run."""
 
 
-def evidence(measures: Measures, rr_s: Vector, ventricular: Flags) -> Vector:
+def evidence(rr_s: Vector, ventricular: Flags) -> Vector:
     """Probability-like evidence that each beat is a supraventricular ectopic.
 
     Parameters
     ----------
-    measures : Measures
     rr_s : ndarray of float64, shape (n_beats,)
         Interval before each beat; NaN after a gap.
     ventricular : ndarray of bool, shape (n_beats,)
-        Beats already known to be ventricular.
+        Beats already known to be ventricular: they and the interval after them say
+        nothing about the atria.
 
     Returns
     -------
     ndarray of float64, shape (n_beats,)
-        0 to 1; 0 for ventricular beats and beats without an interval.
+        0 to 1; 0 for ventricular beats and for beats without an interval.
     """
     out = np.zeros(rr_s.size)
     after_v = np.concatenate([[False], ventricular[:-1]])
@@ -43,12 +55,102 @@ def evidence(measures: Measures, rr_s: Vector, ventricular: Flags) -> Vector:
     if plain.size < 8:
         return out
     rr = rr_s[plain]
-    reference = beat_features.rolling_quantile(rr, 40, 0.65)
-    change = np.abs(np.diff(rr, prepend=rr[:1])) / reference
-    irregular = beat_features.rolling_quantile(change, 20, 0.5)
-    limit = EARLY - 0.6 * irregular
-    ratio = rr / reference
-    odds = (limit - ratio) / _STEEP
+    reference, bimodal = _reference(rr)
+    early = rr < _RUN_STAYS * reference
+    near = rolling_median(rr, ~early, 8)
+    near = np.where(np.isfinite(near) & ~bimodal, np.minimum(near, reference), reference)
+    irregular = np.where(bimodal, 0.0, _irregularity(rr, reference, early))
+    # A long run is its own neighbourhood: its first beat is seen against those before.
+    past = _past(rr)
+    near = np.where(~bimodal & (rr < _LEAP * past), np.maximum(near, past), near)
+    odds = (EARLY - _PER_CHANGE * irregular - rr / near) / _STEEP
     odds[irregular > _IRREGULAR] = -10.0
+    in_run = _runs(rr, near, odds > 0)
+    odds = np.where(in_run, np.maximum(odds, 0.5), np.minimum(odds, -5.0))
     out[plain] = 1.0 / (1.0 + np.exp(-np.clip(odds, -30, 30)))
     return out
+
+
+def _reference(rr: Vector) -> tuple[Vector, Flags]:
+    """Return the interval of the basic rhythm, and where most beats are early.
+
+    Usually the 65th percentile. In sick sinus the basic rhythm is the few slow beats
+    between many early ones: then the 85th percentile counts, unless the slow intervals
+    are alike and 1.6 to 2.15 times the fast ones (2:1, Wenckebach) or the fast ones vary
+    (fibrillation).
+    """
+    usual = rolling_quantile(rr, _HALF, 0.65)
+    slow = rolling_quantile(rr, _HALF, 0.85)
+    fast = rr < 0.8 * slow
+    both = fast & np.concatenate([[False], fast[:-1]])
+    change = np.abs(np.diff(rr, prepend=rr[:1])) / slow
+    even = rolling_median(change, both, _HALF) < 0.03
+    short = rolling_median(rr, fast, _HALF)
+    pause = rolling_median(rr, ~fast, _HALF)
+    alike = rolling_median(np.abs(rr - pause), ~fast, _HALF) < 0.08 * pause
+    blocked = alike & (pause > 1.6 * short) & (pause < 2.15 * short)
+    bimodal = (slow > 1.25 * usual) & even & ~blocked
+    return np.where(bimodal, slow, usual), bimodal
+
+
+def _past(rr: Vector) -> Vector:
+    """Median of the twelve intervals before; NaN for the first ones."""
+    out = np.full(rr.size, np.nan)
+    out[13:] = rolling_quantile(rr, 6, 0.5)[6:-7]
+    return out
+
+
+def _irregularity(rr: Vector, reference: Vector, early: Flags) -> Vector:
+    """Change between consecutive intervals that are not early and follow none."""
+    after = np.concatenate([[False], early[:-1]])
+    clean = ~early & ~after
+    pair = clean & np.concatenate([[False], clean[:-1]])
+    change = np.abs(np.diff(rr, prepend=rr[:1])) / reference
+    changes = rolling_median(change, pair, _HALF)
+    away = np.abs(rr - rolling_median(rr, ~early, _HALF)) / reference
+    spread = rolling_median(away, clean, _HALF)
+    # In bigeminy there is no clean beat: the pauses must at least be alike.
+    spread = np.where(np.isfinite(spread), spread, rolling_median(away, ~early, _HALF))
+    best = np.where(np.isfinite(changes), changes, 1.3 * spread)
+    best = np.fmax(best, 0.7 * spread)
+    return np.where(np.isfinite(best), best, 1.0)
+
+
+def rolling_median(values: Vector, where: Flags, half: int) -> Vector:
+    """Centred running median of the values where a condition holds; NaN below five."""
+    half = min(half, values.size - 1)
+    padded = np.pad(np.where(where, values, np.nan), half, mode="reflect")
+    view = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
+    out = np.empty(values.size)
+    for low in range(0, values.size, 8192):
+        rows = np.sort(view[low : low + 8192], axis=1)
+        count = np.isfinite(rows).sum(axis=1)
+        middle = rows[np.arange(rows.shape[0]), np.maximum(count - 1, 0) // 2]
+        out[low : low + 8192] = np.where(count >= 5, middle, np.nan)
+    return out
+
+
+def _runs(rr: Vector, reference: Vector, early: Flags) -> Flags:
+    """Keep early beats that begin abruptly, and what follows them as fast and even.
+
+    A run is measured against the rhythm before it, so that a long one does not become
+    the reference of itself.
+    """
+    kept = np.zeros(rr.size, dtype=bool)
+    length, basis, before = 0, 0.0, float(rr[0])
+    columns = zip(rr.tolist(), reference.tolist(), early.tolist(), strict=True)
+    for beat, (interval, usual, is_early) in enumerate(columns):
+        if length and length < _RUN_MOST:
+            even = abs(interval - before) < 0.15 * basis
+            goes_on = is_early or (length > 1 and even and interval < _RUN_STAYS * basis)
+        else:
+            goes_on = False
+        if goes_on:
+            length += 1
+        elif is_early and interval < _ABRUPT * before:
+            length, basis = 1, usual
+        else:
+            length = 0
+        kept[beat] = length > 0
+        before = interval
+    return kept
