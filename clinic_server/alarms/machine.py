@@ -209,6 +209,7 @@ def _(action: Sweep, state: AlarmState, now: datetime) -> Answer:
     if is_handled(state):
         return state, ()
     changes: list[Change] = []
+    state = _shorten(state, now)
     if state.ack_until is not None and state.ack_until <= now:
         changes.append(Change("ack_expired", None, {"by": state.acknowledged_by}))
         state = replace(
@@ -231,6 +232,14 @@ def _(action: Sweep, state: AlarmState, now: datetime) -> Answer:
         state, notified = _step(state, now)
         changes.append(notified)
     return state, tuple(changes)
+
+
+def _shorten(state: AlarmState, now: datetime) -> AlarmState:
+    """Keep an acknowledgement from outliving its tier's time when a clock is set back."""
+    longest = now + timedelta(minutes=ACK_MINUTES[state.tier])
+    if state.ack_until is not None and state.ack_until > longest:
+        return replace(state, ack_until=longest)
+    return state
 
 
 def _gap_s(state: AlarmState) -> float:
@@ -300,7 +309,7 @@ def _(action: HandOver, state: AlarmState, now: datetime) -> Answer:
         acknowledged_by=None,
         ack_until=None,
         notified_step=0,
-        next_step_at=due if state.policy else None,
+        next_step_at=due if state.policy and not is_handled(state) else None,
     )
     return state, (Change("handed_over", action.by, {"to": action.to}),)
 
