@@ -1,17 +1,23 @@
-"""The patient's side of alarms: SOS, what is being done, the doctor's answers."""
+"""The patient's side: home, SOS, what is being done, the doctor's answers."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 
 from clinic_server.alarms import service, sos
-from clinic_server.deps import ClockDep, ReadSession, WriteSession
+from clinic_server.deps import AppDep, ClockDep, ReadSession, WriteSession
 from clinic_server.devices.auth import CurrentIssue
+from clinic_server.patients import service as patients_service
+from clinic_server.plans import service as plans_service
+from clinic_server.recordings import service as recordings_service
 from clinic_server.staff import service as staff_service
-from clinic_server.wire.care import Advice, AdviceReply, OpenEvent, Sos
+from clinic_server.wire.care import Advice, AdviceReply, Home, OpenEvent, Sos
 
 router = APIRouter(prefix="/api/me", tags=["alarms"])
 RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+FRESH = timedelta(seconds=60)
+"""Samples older than this are no monitoring, whatever the phone believes."""
 
 
 @router.get("/inbox")
@@ -45,3 +51,31 @@ def press_sos(
 def events(session: ReadSession, issue: CurrentIssue, now: ClockDep) -> list[OpenEvent]:
     """List what the patient may follow, newest first."""
     return sos.open_events(session, issue.patient_id, now)
+
+
+@router.get("/home")
+def home(session: ReadSession, issue: CurrentIssue, app: AppDep, now: ClockDep) -> Home:
+    """Say whether the patient is being watched, what is due, and whom to ring."""
+    patient = patients_service.patient_of_record(session, issue.patient_id)
+    recording = recordings_service.latest_for(session, issue.patient_id)
+    last = None
+    if recording is not None and recording.stored_samples:
+        last = recordings_service.sample_time(recording, recording.end_sample)
+    received = recording.last_received_at if recording else None
+    fresh = last is not None and received is not None and now - received <= FRESH
+    # the phone's clock may be wrong: samples that arrive are fresh by the server's clock
+    # only if they also claim to be recent
+    fresh = fresh and last is not None and abs(now - last) <= 2 * FRESH
+    inbox = service.advice_of(session, issue.patient_id)
+    return Home(
+        server_at=now,
+        patient_name=patient.name,
+        monitored=fresh and bool(staff_service.on_duty(session, now)),
+        last_sample_at=last,
+        tasks=plans_service.phone_tasks(session, issue.patient_id, now),
+        unread=sum(advice.read_at is None for advice in inbox),
+        events=sos.open_events(session, issue.patient_id, now),
+        contacts=patients_service.contacts_for(session, patient, app.settings, now),
+        due_on=issue.due_on.isoformat(),
+        returned=issue.returned_at is not None,
+    )
