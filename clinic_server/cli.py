@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import importlib
 import json
 import logging
 import os
@@ -12,9 +13,6 @@ from pathlib import Path
 
 import uvicorn
 
-from analytics import __main__ as analytics_commands
-from app import headless
-from clinic_server.alarms import replay as alarms_replay
 from clinic_server.bus import Bus
 from clinic_server.db import Database
 from clinic_server.deps import system_clock
@@ -26,6 +24,14 @@ from clinic_server.migrations import run as migrations
 from clinic_server.settings import Settings
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Role
+
+COMMANDS_ELSEWHERE = (
+    "analytics.__main__",  # annotate, analyze, evaluate
+    "clinic_server.alarms.replay",  # alarms
+    "app.headless",  # phone
+)
+"""Rooms with commands of their own, loaded only when one of those is asked for: plotting
+and screen libraries take seconds, and `serve` must be back soon after a crash."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,9 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="anxin", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     _add_server_commands(commands)
-    analytics_commands.add_commands(commands)
-    alarms_replay.add_commands(commands)
-    headless.add_commands(commands)
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] not in commands.choices:
+        for module in COMMANDS_ELSEWHERE:
+            importlib.import_module(module).add_commands(commands)
     args = parser.parse_args(argv)
     handler = args.handler if "handler" in args else args.run
     try:
