@@ -269,7 +269,7 @@ def _answer_an_alarm(
         "the physician sees that the patient has read it", 20,
         lambda: screen.cards[card["id"]]["read_ms"],
     )  # fmt: skip
-    physician.post(f"{alarm}/adjudicate", {"verdict": "true"})
+    physician.post(f"{alarm}/adjudicate", {"finding": "true"})
     physician.post(f"{alarm}/close", {"outcome": "emergency", "patient_reached": True})
     steps.say("the alarm is adjudicated and closed")
 
