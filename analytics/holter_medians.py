@@ -236,7 +236,9 @@ def _tangent(
     sign = np.sign(smooth[rows, peak])
     reach = np.minimum(peak + round(TANGENT_REACH_S * fs), last)
     after = (column > peak[:, None]) & (column <= reach[:, None])
-    fall = np.where(after, -sign[:, None] * gentle, -np.inf)
+    # Beyond its own zero crossing it is another wave's slope.
+    crossed = np.logical_or.accumulate(after & (sign[:, None] * smooth <= 0.0), axis=1)
+    fall = np.where(after & ~crossed, -sign[:, None] * gentle, -np.inf)
     steepest = fall.argmax(axis=1)
     rate = fall[rows, steepest]
     height = sign * smooth[rows, steepest]

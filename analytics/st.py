@@ -72,12 +72,14 @@ def st_series(
     at = sample[chosen & (sample > reach) & (sample < len(ecg_mv) - reach)]
     pr = _mean_at(ecg_mv, at, (onset_ms / 1000.0 - PR_WIDTH_S / 2.0) * fs, PR_WIDTH_S * fs)
     point = _mean_at(ecg_mv, at, (j_ms + point_ms) / 1000.0 * fs, LEVEL_WIDTH_S * fs)
-    j = _mean_at(ecg_mv, at, j_ms / 1000.0 * fs, LEVEL_WIDTH_S * fs)
+    # The mean just after J, not around it: before J is the QRS.
+    late_s = LEVEL_WIDTH_S / 2.0
+    j = _mean_at(ecg_mv, at, (j_ms / 1000.0 + late_s) * fs, LEVEL_WIDTH_S * fs)
     step = (at / (STEP_S * fs)).astype(np.int64)
     return StSeries(
         lead=lead,
         level_mv=_medians(point - pr, step, n_steps),
-        slope_mv_per_s=_medians((point - j) / (point_ms / 1000.0), step, n_steps),
+        slope_mv_per_s=_medians((point - j) / (point_ms / 1000.0 - late_s), step, n_steps),
         r_mv=_medians(ecg_mv[at] - pr, step, n_steps),
     )
 
