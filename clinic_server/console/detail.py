@@ -66,13 +66,19 @@ class Page:
         return f"{timewords.day(at, self.zone, self.reader.locale)} {local:%H:%M}"
 
 
-def _delay(page: Page, view: AlarmView, at: datetime) -> str:
+def delay(page: Page, view: AlarmView, at: datetime | None) -> str:
+    """Say how long after the event something happened: ``+1.8 s``, ``+2 分 05 秒``."""
+    if at is None:
+        return "—"
     seconds = (at - view.onset_at).total_seconds()
     if abs(seconds) < 60:
         return page.say("console.after_event", seconds=f"{seconds:.1f}")
-    return page.say(
-        "console.after_event_span", span=timewords.span(seconds, page.reader.locale)
-    )
+    if seconds < 3600:
+        minutes, rest = divmod(int(seconds), 60)
+        span = page.say("common.minutes_seconds", m=minutes, s=f"{rest:02d}")
+    else:
+        span = timewords.span(seconds, page.reader.locale)
+    return page.say("console.after_event_span", span=span)
 
 
 def _step_line(page: Page, view: AlarmView, step: Any) -> str:
@@ -110,8 +116,6 @@ def context_rows(page: Page, patient: Patient) -> list[tuple[str, str]]:
             f"{patient.procedure_on:%Y-%m-%d} " if patient.procedure_on is not None else ""
         )
         rows.append(("procedure", f"{day}{patient.procedure}"))
-    if patient.diagnosis:
-        rows.append(("diagnosis", patient.diagnosis))
     rows.append(("drugs", patient.drugs or page.say("console.not_entered")))
     rows.append(
         (
@@ -298,8 +302,8 @@ def live_part(page: Page, view: AlarmView) -> dict[str, Any]:
         "outcomes": OUTCOMES,
         "who": _who(page, page.reader.patients.get(view.patient_id or 0)),
         "event_at": to_second(view.onset_at, page.zone),
-        "received": _delay(page, view, view.received_at),
-        "raised": _delay(page, view, view.raised_at),
+        "received": delay(page, view, view.received_at),
+        "raised": delay(page, view, view.raised_at),
         "now_ms": epoch_ms(page.now),
     }
 

@@ -165,7 +165,9 @@ def alarm_live(
     """Give the parts of an alarm's page that change, as elements to put in place."""
     here = _page(session, app, staff, locale, now)
     view = alarms_service.alarm_view(session, staff, alarm_id, now)
-    return page(request, "console_alarm_live.html", locale=locale, **live_part(here, view))
+    return page(
+        request, "console_alarm_fragment.html", locale=locale, **live_part(here, view)
+    )
 
 
 @router.get("/console/patients")

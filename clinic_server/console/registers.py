@@ -10,7 +10,7 @@ from clinic_server.alarms.models import AlarmKind
 from clinic_server.alarms.service import AlarmView
 from clinic_server.console import cards
 from clinic_server.console.cards import TIER_WORD
-from clinic_server.console.detail import Page
+from clinic_server.console.detail import Page, delay
 from clinic_server.devices import service as devices_service
 from clinic_server.patients import service as patients_service
 from clinic_server.patients.models import Patient
@@ -21,17 +21,6 @@ from clinic_server.reports import service as reports_service
 PLAN_BACK = timedelta(days=30)
 PLAN_AHEAD = timedelta(days=90)
 _RANK = {"high": 0, "medium": 1, "low": 2, "": 3}
-
-
-def _after(view: AlarmView, at: Any, page: Page) -> str:
-    if at is None:
-        return "—"
-    seconds = (at - view.onset_at).total_seconds()
-    if seconds < 60:
-        return page.say("console.after_event", seconds=f"{seconds:.1f}")
-    return page.say(
-        "console.after_event_span", span=timewords.span(seconds, page.reader.locale)
-    )
 
 
 def alarm_rows(page: Page, views: Sequence[AlarmView]) -> list[dict[str, Any]]:
@@ -46,11 +35,11 @@ def alarm_rows(page: Page, views: Sequence[AlarmView]) -> list[dict[str, Any]]:
             "at": page.near(view.onset_at),
             "state": view.state,
             "repeats": view.repeats,
-            "received": _after(view, view.received_at, page),
-            "raised": _after(view, view.raised_at, page),
-            "acknowledged": _after(view, view.acknowledged_at, page),
-            "answered": _after(view, view.answered_at, page),
-            "read": _after(view, view.read_at, page),
+            "received": delay(page, view, view.received_at),
+            "raised": delay(page, view, view.raised_at),
+            "acknowledged": delay(page, view, view.acknowledged_at),
+            "answered": delay(page, view, view.answered_at),
+            "read": delay(page, view, view.read_at),
             "outcome": view.outcome,
             "finding": view.adjudication.value if view.adjudication else "",
         }

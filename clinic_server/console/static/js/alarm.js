@@ -34,9 +34,11 @@ async function refresh() {
     });
     if (!response.ok) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    const open = $(".history", live)?.open;
-    live.replaceChildren(...document.importNode(page.body, true).childNodes);
-    if (open) $(".history", live).open = true;
+    const open = $(".history details")?.open;
+    for (const part of $$("[data-part]", page)) {
+      $(`[data-part="${part.dataset.part}"]`)?.replaceWith(document.importNode(part, true));
+    }
+    if (open && $(".history details")) $(".history details").open = true;
     tick();
     opinion?.follow(state());
     drawFinding();
@@ -185,6 +187,7 @@ async function loadStrips() {
       }
     }
     drawStrips();
+    if (!was && runBeats().length > 2) callipers.toggle(span(), { focus: false });
     // the last of the minute is often still on its way: fetch again until it is whole
     if (ecg.gaps.some(([, b]) => b >= ecg.end - ecg.first) && now() - data.event_ms < 120_000) {
       setTimeout(loadStrips, REFETCH_MS);
@@ -232,10 +235,19 @@ function setUpStrips() {
   loadStrips();
 }
 
+/** Beats inside the alarm's band. */
+function runBeats() {
+  const [a, b] = band();
+  return ecg.beats.map(([i]) => i).filter((i) => i >= a - 2 && i <= b + 2);
+}
+
+function span() {
+  const beats = runBeats();
+  return beats.length > 1 ? [beats[0], beats[beats.length - 1]] : null;
+}
+
 function toggleCallipers() {
-  if (!ecg) return;
-  const beats = ecg.beats.map(([i]) => i).filter((i) => i >= band()[0] - 2 && i <= band()[1] + 2);
-  callipers.toggle(beats.length > 1 ? [beats[0], beats[beats.length - 1]] : null);
+  if (ecg) callipers.toggle(span());
 }
 
 function changeGain(by) {

@@ -11,6 +11,7 @@ import { countdown, t } from "./words.js";
 const PAUSE_MS = 120_000;
 const LOST_REPEAT_MS = 10_000;
 const EXPIRES_SOON_MS = 120_000;
+const narrow = matchMedia("(max-width: 700px)");
 const ORDER = ["high", "medium", "low"];
 
 const status = $("#audio");
@@ -34,8 +35,8 @@ function draw() {
   status.classList.toggle("dashed", paused);
   $("use", status).setAttribute("href", `/static/marks.svg#${paused ? "bell-off" : "bell"}`);
   say($("[data-audio]", status), paused
-    ? t("common.audio_paused", { left: countdown(left) })
-    : t("common.audio_on"));
+    ? narrow.matches ? countdown(left) : t("common.audio_paused", { left: countdown(left) })
+    : t(narrow.matches ? "common.audio_on_short" : "common.audio_on"));
   for (const button of document.querySelectorAll("[data-pause-audio]")) {
     button.setAttribute("aria-pressed", String(paused));
   }

@@ -27,7 +27,7 @@ export class Callipers {
   }
 
   /** C: on where the alarm is (or in the middle), off again. */
-  toggle(span) {
+  toggle(span, { focus = true } = {}) {
     this.on = !this.on;
     if (this.on && this.strip.view) {
       const width = this.strip.element.clientWidth;
@@ -35,7 +35,7 @@ export class Callipers {
       const inside = span && span[0] >= shown[0] - 1 && span[1] <= this.strip.at(width);
       this.at = inside ? [...span] : [this.strip.at(width * 0.4), this.strip.at(width * 0.6)];
       this.#snap();
-      this.strip.element.focus({ preventScroll: true });
+      if (focus) this.strip.element.focus({ preventScroll: true });
     }
     this.redraw();
     return this.on;

@@ -12,6 +12,7 @@ const connection = $("#connection");
 const duty = $("#duty [data-duty]");
 const bars = $("#bars");
 const title = document.title;
+const narrow = matchMedia("(max-width: 700px)");
 
 let delayS = null;
 let screenDelayS = null;
@@ -76,7 +77,8 @@ function drawConnection() {
   if (isLost()) say(label, t("common.not_connected_short", { age }));
   else {
     const delay = screenDelayS ?? delayS;
-    rich(
+    if (narrow.matches) rich(label, t("common.connected_short", { age }));
+    else rich(
       label,
       delay === null
         ? t("common.connected", { age })

@@ -105,13 +105,15 @@ export class Strip {
 
   #settle(samples, first, end, top, height) {
     const [low, high] = range(samples, first, end);
-    const mvPx = this.view.mmPerMv * pxPerMm();
+    const tall = (high - low) * this.view.mmPerMv * pxPerMm();
     this.centre = (low + high) / 2;
-    this.middle = top + (height - top) / 2;
+    // below the letters when it fits there, else over the whole paper
+    this.middle = tall <= height - top - 8 ? top + (height - top) / 2 : height / 2;
     // a wave taller than the paper: keep its base line in sight instead of its middle
-    if ((high - low) * mvPx > height - top) {
+    if (tall > height) {
       const sorted = Float32Array.from(samples.subarray(first, end)).filter((v) => !Number.isNaN(v)).sort();
       this.centre = sorted.length ? sorted[Math.floor(sorted.length / 2)] : 0;
+      this.middle = height * 0.6;
     }
   }
 
@@ -210,6 +212,9 @@ export class Strip {
       const x = this.x(i);
       if (x < 2 || x > width - 2) continue;
       const ink = colour(BEAT[kind] ?? "bQ");
+      // paper behind the letter: a tall R wave must not hide what the beat was called
+      context.fillStyle = colour("paper");
+      context.fillRect(x - 1.6 * mm, 0.5 * mm, 3.2 * mm, 6.3 * mm);
       context.fillStyle = ink;
       context.strokeStyle = ink;
       context.font = `${kind === "N" ? 400 : 700} ${3.2 * mm}px ${family}`;

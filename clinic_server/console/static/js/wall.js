@@ -183,7 +183,7 @@ function draw(tile, card, nowMs) {
   if (element.className !== className) element.className = className;
   drawMark(square, shown, loud, Boolean(card && snoozed(card, nowMs)));
   drawRight(square, tile, shown, nowMs);
-  const said = sayTile(square.parts, tile, card, stageName, nowMs);
+  const said = sayTile(square, tile, card, stageName, nowMs);
   const name = label(tile, card, said, nowMs);
   if (element.getAttribute("aria-label") !== name) element.setAttribute("aria-label", name);
   const hasTrace = stageName === "live" || stageName === "late" || stageName === "unclear";
