@@ -256,7 +256,7 @@ class AnxinUnit:
             end = first + request.n_samples
             begin = max(first, self._sent_until)
             run = self._memory.at_or_after(request.epoch, begin)
-            if run is None or run.first >= end:
+            if run is None or max(begin, run.first) >= end:
                 self._fetches.popleft()
                 self._sent_until = -1
                 payload = anxin.encode_fetch(request)
