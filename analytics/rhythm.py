@@ -48,6 +48,13 @@ BASIC = (
     Rhythm.N,
 )
 """What `rhythm_changes` may say, the weightiest first."""
+WRITTEN = {
+    Rhythm.PVT: Rhythm.VT,
+    Rhythm.VFL: Rhythm.VFIB,
+    Rhythm.STACH: Rhythm.N,
+    Rhythm.SARRH: Rhythm.N,
+}
+"""How `rhythm_changes` says what annotation files have no common word for."""
 SILENT_S = 5.0  # s around a beat that count as rhythm of that beat
 
 
@@ -142,8 +149,8 @@ def rhythm_changes(
     Returns
     -------
     tuple of (int, Rhythm)
-        Where each rhythm begins, the first at sample 0; where nothing is known the
-        rhythm before goes on.
+        Where each rhythm begins, the first at sample 0, with the words of `WRITTEN`
+        exchanged; where nothing is known the rhythm before goes on.
     """
     taken: list[Span] = []
     pieces: list[tuple[int, int, Rhythm]] = []
@@ -154,7 +161,8 @@ def rhythm_changes(
             if e.rhythm is rhythm
         ]
         free = subtract(merge(own), taken)
-        pieces += [(a, b, rhythm) for a, b in free]
+        word = WRITTEN.get(rhythm, rhythm)
+        pieces += [(a, b, word) for a, b in free]
         taken = merge([*taken, *free])
     out: list[tuple[int, Rhythm]] = []
     for first, _, rhythm in sorted(pieces):

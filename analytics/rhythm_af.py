@@ -7,27 +7,26 @@ from numpy.typing import NDArray
 
 from analytics import _model
 from analytics.rhythm_beats import BeatArrays, Floats, Span, mean_rate_bpm, runs_of
+from analytics.rhythm_intervals import interval_features
 from analytics.types import Episode, Flags
 from analytics.vocabulary import Rhythm
 
-RR_CENTRE_S: Final = 0.8  # s; intervals are looked at as log(RR / 0.8 s)
-CHANNELS: Final = ("log_rr", "log_rr_change", "known", "ventricular", "early", "reviewed")
-"""Rows of `af_inputs`, in order."""
-
 ENTER: Final = 0.5  # probability that an episode must reach
+FEWEST_BEATS: Final = 12  # fewer do not tell chance from order
 STAY: Final = 0.5  # and that it must keep
 EVEN_BEATS: Final = 9  # beats over which probability is evened
 MIN_EPISODE_S: Final = 20.0  # s; half a minute less the borders' uncertainty
 JOIN_S: Final = 20.0  # s; shorter interruptions do not end an episode
 LONGEST_RR_S: Final = 6.0  # s; longer is a gap or asystole
 REGULAR: Final = 0.04  # of the interval: median change that fibrillation always exceeds
+ALWAYS_REGULAR: Final = 0.02  # of the interval; fibrillation never goes so steadily
 VETO_SHARE: Final = 0.10  # of the beats ectopic before the veto speaks
 
 
-def af_inputs(
+def af_features(
     rr_s: Floats, ventricular: Flags, supraventricular: Flags, *, reviewed: bool
-) -> NDArray[np.float32]:
-    """Arrange the beats of a recording as the network wants them.
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Arrange the beats of a recording as the model wants them.
 
     Parameters
     ----------
@@ -37,22 +36,19 @@ def af_inputs(
         Classes of the beats.
     reviewed : bool
         A person has been over the classes. Only then are supraventricular beats shown
-        to the network: a program calls many beats of fibrillation early, a person none.
+        to the model: a program calls many beats of fibrillation early, a person none.
 
     Returns
     -------
-    ndarray of float32, shape (6, n_beats)
-        Rows as in `CHANNELS`.
+    positions : ndarray of int64, shape (n_rows,)
+        Beats that the rows belong to.
+    features : ndarray of float32, shape (n_rows, n_features)
+        `interval_features` and, last, whether the classes were reviewed.
     """
-    known = np.isfinite(rr_s) & (rr_s > 0)
-    log_rr = np.where(known, np.log(np.where(known, rr_s, 1.0) / RR_CENTRE_S), 0.0)
-    log_rr = np.clip(log_rr, -1.6, 1.6)
-    both = known & np.concatenate([[False], known[:-1]])
-    change = np.where(both, np.diff(log_rr, prepend=0.0), 0.0)
-    early = supraventricular & reviewed
-    return np.stack(
-        [log_rr, change, known, ventricular, early, np.full(rr_s.shape, reviewed)]
-    ).astype(np.float32)
+    early = supraventricular if reviewed else np.zeros_like(supraventricular)
+    positions, rows = interval_features(rr_s, ventricular, early)
+    column = np.full((len(rows), 1), float(reviewed), dtype=np.float32)
+    return positions, np.concatenate([rows, column], axis=1)
 
 
 def af_probability(
@@ -60,9 +56,9 @@ def af_probability(
 ) -> Floats:
     """Say for each beat how likely it belongs to atrial fibrillation.
 
-    A dilated convolutional network over intervals (about 125 beats to either side),
-    trained by `analytics.training.af_train` on cuts of every length, so that it may be
-    asked about half a minute as well as about a day.
+    Gradient-boosted trees over statistics of 24, 64 and 128 intervals around the beat
+    (`analytics.rhythm_intervals`), held to be monotone where physiology says so, trained
+    by `analytics.training.af_train` on whole days and on cuts down to 32 beats.
 
     Parameters
     ----------
@@ -76,13 +72,13 @@ def af_probability(
     Returns
     -------
     ndarray of float64, shape (n_beats,)
-        0 to 1.
+        0 to 1; 0 for fewer than 12 beats.
     """
-    if rr_s.size == 0:
-        return np.zeros(0)
-    inputs = af_inputs(rr_s, ventricular, supraventricular, reviewed=reviewed)
-    out = _model.load("af_rr").run({"beats": inputs[None]})["probability"]
-    return out.astype(np.float64).reshape(-1)
+    if rr_s.size < FEWEST_BEATS:
+        return np.zeros(rr_s.size)
+    positions, rows = af_features(rr_s, ventricular, supraventricular, reviewed=reviewed)
+    out = _model.load("af_rr").run({"features": rows})["probability"]
+    return np.interp(np.arange(rr_s.size), positions, out.astype(np.float64).reshape(-1))
 
 
 def find_atrial_fibrillation(
@@ -90,7 +86,7 @@ def find_atrial_fibrillation(
 ) -> list[Episode]:
     """Find episodes of atrial fibrillation.
 
-    The network's answer, evened over nine beats, between two thresholds; then the veto:
+    The model's answer, evened over nine beats, between two thresholds; then the veto:
     where intervals are regular once ectopic beats and their neighbours are set aside, it
     was the ectopy that was irregular (it makes nine of ten false alarms of this kind).
 
@@ -132,8 +128,9 @@ def find_atrial_fibrillation(
             continue
         i, j = np.searchsorted(beats.sample, [onset, offset])
         evidence = _evidence(rr_s[i:j], ectopic[i:j], ventricular[i:j] | early[i:j])
-        regular = evidence["rr_irregularity"] < REGULAR
-        if regular and evidence["ectopy_share"] > VETO_SHARE:
+        irregularity = evidence["rr_irregularity"]
+        ectopy_made_it = irregularity < REGULAR and evidence["ectopy_share"] > VETO_SHARE
+        if ectopy_made_it or irregularity < ALWAYS_REGULAR:
             continue
         confidence = float(probability[i:j].mean())
         out.append(Episode(Rhythm.AFIB, onset, offset, confidence, evidence))

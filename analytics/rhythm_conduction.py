@@ -20,6 +20,8 @@ WENCKEBACH_MS: Final = 40.0  # ms by which PR falls over the dropped beat: type 
 ONE_LEAD: Final = 0.6  # most that may be believed of block seen in one lead
 _BEFORE_S: Final = 0.40  # s before R where P waves are looked for
 _NEAR_S: Final = 0.07  # s before R where the QRS may have begun
+MIN_P_MV: Final = 0.02  # mV; lower is not told from noise
+HALF_P_S: Final = 0.065  # s from beginning to peak of P at most (130 ms is a broad P)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,49 +101,63 @@ def average_p_wave(ecg_mv: Ecg, r_peaks: Ints, fs: float, rr_s: Floats) -> PWave
     PWave
         Evidence 0 where nothing stands out.
     """
-    before, near = round(_BEFORE_S * fs), round(_NEAR_S * fs)
-    offsets = np.arange(-before, 0)
-    rows = np.nan_to_num(ecg_mv[r_peaks[:, None] + offsets[None, :]])
+    before = round(_BEFORE_S * fs)
+    offsets = np.arange(-before, round(0.04 * fs))
+    rows = np.nan_to_num(ecg_mv[np.minimum(r_peaks[:, None] + offsets, ecg_mv.size - 1)])
+    middle = np.median(rows, axis=0)
+    onset = min(_qrs_onset(middle, before, fs), before - round(_NEAR_S * fs) + 1)
     # The T wave ends about 0.42 x sqrt(RR) after the R before.
     shortest = float(np.nanpercentile(rr_s, 10))
-    room = shortest - 0.42 * np.sqrt(shortest)
-    first = max(0, before - round(max(room, 0.12) * fs))
-    middle = np.median(rows, axis=0)
-    onset = _qrs_onset(middle, near)
-    part = slice(first, onset)
+    room = max(shortest - 0.42 * np.sqrt(shortest), 0.12)
+    first = max(0, before - round(room * fs))
     width = round(0.06 * fs)
     nothing = PWave(0.0, 0.0, 0.0, np.zeros(2 * width))
     if onset - first < 2 * width:
         return nothing
-    level = np.linspace(middle[first], middle[onset - 1], onset - first)
-    bump = np.abs(middle[part] - level)
-    peak = int(bump.argmax()) + first
-    if not first + 2 <= peak < onset - 2 or bump.max() < 0.01:
+    peak, height, begin = _most_prominent(middle[:onset], first, round(0.1 * fs))
+    if peak < 0 or height < MIN_P_MV:
         return nothing
+    part = slice(max(first, peak - 2 * width), min(onset, peak + 2 * width))
     centred = rows[:, part] - rows[:, part].mean(axis=1, keepdims=True)
     average = middle[part] - middle[part].mean()
     norms = np.linalg.norm(centred, axis=1) * np.linalg.norm(average) + 1e-9
     evidence = float(np.clip((centred @ average / norms).mean(), 0.0, 1.0))
-    begin = peak
-    while begin > first and bump[begin - first] > 0.2 * bump.max():
-        begin -= 1
-    lo, hi = max(0, peak - width), min(before, peak + width)
-    shape = middle[lo:hi] - middle[lo:hi].mean()
-    return PWave(evidence, (onset - begin) / fs, (before - peak) / fs, shape)
+    shape = middle[max(0, peak - width) : peak + width]
+    begin = max(begin, peak - round(HALF_P_S * fs))
+    qrs = _qrs_onset(middle, before, fs)
+    return PWave(evidence, (qrs - begin) / fs, (before - peak) / fs, shape - shape.mean())
 
 
-def _qrs_onset(middle: Floats, near: int) -> int:
+def _most_prominent(x: Floats, first: int, reach: int) -> tuple[int, float, int]:
+    """Find the hump or hollow that stands out most: its top, height and beginning."""
+    best = (-1, 0.0, -1)
+    for sign, weight in ((1.0, 1.0), (-1.0, 0.6)):  # P waves stand upright more often
+        y = sign * x
+        inner = np.flatnonzero((y[1:-1] > y[:-2]) & (y[1:-1] >= y[2:])) + 1
+        for top in inner[inner > first + 1].tolist():
+            left = y[max(0, top - reach) : top]
+            right = y[top + 1 : top + 1 + reach]
+            height = float(y[top] - max(left.min(), right.min()))
+            if height * weight > best[1]:
+                foot = max(float(left.min()), float(y[top]) - height)
+                low = np.flatnonzero(left < foot + 0.2 * (y[top] - foot))
+                begin = top - left.size + (int(low[-1]) if low.size else 0)
+                best = (top, height * weight, begin)
+    return best
+
+
+def _qrs_onset(middle: Floats, r_peak: int, fs: float) -> int:
     """Where the slope of the averaged beat begins to be the QRS's."""
     slope = np.abs(np.diff(middle))
-    limit = 0.15 * float(slope[-near:].max())
-    at = slope.size - 1
-    while at > slope.size - 2 * near and slope[at] > limit:
+    near = round(0.06 * fs)
+    limit = 0.12 * float(slope[r_peak - near :].max())
+    calm = 0
+    need = max(2, round(0.010 * fs))
+    at = r_peak - round(0.02 * fs)
+    while at > r_peak - round(0.12 * fs) and calm < need:
+        calm = calm + 1 if slope[at] < limit else 0
         at -= 1
-    # The R peak itself is flat: begin the search at the steepest point before it.
-    steepest = slope.size - near + int(slope[-near:].argmax())
-    while steepest > slope.size - 2 * near and slope[steepest] > limit:
-        steepest -= 1
-    return min(at, steepest) + 1
+    return at + 1 + calm
 
 
 def _first_degree(

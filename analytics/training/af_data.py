@@ -139,7 +139,7 @@ def vary(cut: Cut, rng: np.random.Generator) -> Cut:
         Of the same length.
     """
     n = cut.rr_s.size
-    cut.rr_s *= np.exp(rng.normal(0.0, 0.12))
+    cut.rr_s *= np.exp(rng.normal(0.0, 0.2))
     _stretch_irregularity(cut, rng)
     if rng.random() < 0.25 and not np.any(cut.label == AF):
         _add_ectopy(cut, rng)
@@ -181,11 +181,12 @@ def _stretch_irregularity(cut: Cut, rng: np.random.Generator) -> None:
     known = np.isfinite(cut.rr_s)
     if known.sum() < 8 or rng.random() < 0.4:
         return
-    power = np.where(in_af, rng.uniform(0.45, 1.25), rng.uniform(0.6, 3.0))
-    if not in_af.any():
-        change = np.nanmedian(np.abs(np.diff(cut.rr_s))) / np.nanmedian(cut.rr_s)
-        if change > 0.05:  # already irregular: no deeper
-            power[:] = rng.uniform(0.4, 1.1)
+    log_rr = np.log(cut.rr_s[known])
+    swing = log_rr - log_rr.mean()
+    memory = float(swing[1:] @ swing[:-1]) / (float(swing @ swing) + 1e-9)
+    # Only waves with memory may grow: chance made larger would look like fibrillation.
+    deepest = 3.0 if memory > 0.5 else 1.1
+    power = np.where(in_af, rng.uniform(0.5, 1.25), rng.uniform(0.6, deepest))
     centre = np.exp(np.nanmean(np.log(cut.rr_s)))
     cut.rr_s[:] = np.clip(centre * (cut.rr_s / centre) ** power, 0.2, 4.0)
 
@@ -206,7 +207,7 @@ def _add_ectopy(cut: Cut, rng: np.random.Generator) -> None:
     n = cut.rr_s.size
     pattern = rng.choice(["random", "bigeminy", "trigeminy", "bursts"])
     if pattern == "random":
-        early = rng.random(n) < rng.uniform(0.03, 0.35)
+        early = rng.random(n) < rng.uniform(0.03, 0.22)
     elif pattern == "bursts":
         early = np.repeat(rng.random(n // 4 + 1) < rng.uniform(0.1, 0.4), 4)[:n]
         early &= rng.random(n) < 0.6
@@ -221,7 +222,7 @@ def _add_ectopy(cut: Cut, rng: np.random.Generator) -> None:
     index = np.flatnonzero(early & np.isfinite(cut.rr_s))
     ventricular = rng.random() < 0.5
     mean = rng.uniform(0.12, 0.45)
-    size = np.clip(rng.normal(mean, rng.uniform(0.01, 0.12), index.size), 0.05, 0.6)
+    size = np.clip(rng.normal(mean, rng.uniform(0.01, 0.07), index.size), 0.05, 0.6)
     advance = cut.rr_s[index] * size
     back = rng.uniform(0.9, 1.0) if ventricular else rng.uniform(0.2, 0.9)
     cut.rr_s[index] -= advance

@@ -50,7 +50,8 @@ def _wander(n: int, rng: np.random.Generator, size: float) -> Floats:
     """Slow change of the mean as a factor around 1."""
     steps = np.cumsum(rng.normal(0.0, 1.0, n))
     steps -= np.linspace(steps[0], steps[-1], n)
-    return np.exp(size * steps / (np.abs(steps).max() + 1e-9))
+    factor: Floats = np.exp(size * steps / (np.abs(steps).max() + 1e-9))
+    return factor
 
 
 def _fibrillation(n: int, rng: np.random.Generator) -> Floats:

@@ -1,24 +1,25 @@
-"""Train the atrial fibrillation network: ``python -m analytics.training.af_train``.
+"""Train the atrial fibrillation model: ``python -m analytics.training.af_train``.
 
-Training only: needs ``torch`` and ``onnx``. With ``--folds`` it also measures across
-patients: each record is judged by a network that saw none of its patient.
+Training only: needs ``lightgbm`` and ``onnx``. With ``--folds`` it also measures across
+patients: each record is judged by a model that saw none of its patient.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import lightgbm
 import numpy as np
-import torch  # type: ignore[import-not-found, unused-ignore]
 from numpy.typing import NDArray
-from torch import nn  # type: ignore[import-not-found, unused-ignore]
 
-from analytics.rhythm_af import CHANNELS, af_inputs
+from analytics.rhythm_af import af_features
+from analytics.rhythm_intervals import NAMES, WIDTHS
 from analytics.training.af_data import (
     AF,
-    NOT_AF,
     UNKNOWN,
     BeatRecord,
     Cut,
@@ -27,129 +28,125 @@ from analytics.training.af_data import (
     vary,
 )
 from analytics.training.af_simulate import simulate
-from analytics.training.rhythm_onnx import conv_net_to_onnx
+from analytics.training.rhythm_onnx import trees_to_onnx
 
-WIDTH = 32
-KERNEL = 5
-DILATIONS = (1, 2, 4, 8, 16, 32)
-BEATS_PER_STEP = 12_000
-SIMULATED = 0.2  # share of simulated cuts
-AF_SHARE = 0.5  # of the others: cuts sought in fibrillation
-LENGTHS = (24, 40, 64, 120, 240, 480, 960)
-
-
-class Net(nn.Module):  # type: ignore[misc, unused-ignore]
-    """Residual dilated convolutions over beats, one logit per beat."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.enter = nn.Conv1d(len(CHANNELS), WIDTH, 1)
-        self.wide = nn.ModuleList(
-            nn.Conv1d(WIDTH, WIDTH, KERNEL, dilation=d, padding=d * (KERNEL // 2))
-            for d in DILATIONS
-        )
-        self.mix = nn.ModuleList(nn.Conv1d(WIDTH, WIDTH, 1) for _ in DILATIONS)
-        self.leave = nn.Conv1d(WIDTH, 1, 1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return logits, shape (batch, beats)."""
-        h = self.enter(x)
-        for wide, mix in zip(self.wide, self.mix, strict=True):
-            h = h + mix(torch.relu(wide(torch.relu(h))))
-        return self.leave(torch.relu(h))[:, 0]
-
-
-def inputs_of(cut: Cut, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Show a cut with no classes, with a program's classes, or with a person's."""
-    regime = rng.random()
-    ventricular, early = cut.ventricular, cut.supraventricular
-    if regime < 0.35:
-        ventricular = np.zeros_like(ventricular)
-    elif regime < 0.7:
-        ventricular = ventricular & (rng.random(ventricular.size) > 0.1)
-        ventricular |= rng.random(ventricular.size) < 0.005
-    return af_inputs(cut.rr_s, ventricular, early, reviewed=regime >= 0.7)
+LENGTHS = (32, 64, 128, 300, 600)  # beats of a cut
+CUTS_OF_A_DAY, CUTS_OF_A_SHORT = 40, 12
+ROWS_OF_A_RECORD = 1500  # of the whole record, uncut
+SIMULATED_CUTS = 500
+MOST_WEIGHT = 1200.0  # rows that one record and class may weigh
+ROUNDS = 150
+# More change between beats speaks for fibrillation; steadiness and ectopy against it.
+MONOTONE = {
+    "change": 1,
+    "small_change": 1,
+    "steady_share": -1,
+    "early": -1,
+    "ventricular": -1,
+}
+PARAMETERS: Mapping[str, Any] = {
+    "objective": "binary",
+    "num_leaves": 12,
+    "learning_rate": 0.05,
+    "min_data_in_leaf": 150,
+    "lambda_l2": 10,
+    "feature_fraction": 0.4,
+    "bagging_fraction": 0.6,
+    "bagging_freq": 1,
+    "num_threads": 1,
+    "verbose": -1,
+    "seed": 1,
+    "monotone_constraints": [MONOTONE.get(name, 0) for _ in WIDTHS for name in NAMES] + [0],
+}
 
 
-def choose(records: Sequence[BeatRecord], length: int, rng: np.random.Generator) -> Cut:
-    """Take a random cut: fibrillation nearly half of the time, borders often."""
-    want_af = rng.random() < AF_SHARE
-    if want_af:
-        records = [r for r in records if (r.label == AF).any()]
-    weights = np.array([min(r.samples.size, 20_000) ** 0.5 for r in records])
-    record = records[int(rng.choice(len(records), p=weights / weights.sum()))]
-    changes = np.flatnonzero(np.diff((record.label == AF).astype(int)))
-    last = max(record.samples.size - length, 0)
-    if changes.size and rng.random() < 0.3:
-        first = int(rng.choice(changes)) - int(rng.integers(0, length))
-    else:
-        of_kind = np.flatnonzero(record.label == (AF if want_af else NOT_AF))
-        middle = int(rng.choice(of_kind)) if of_kind.size else 0
-        first = middle - int(rng.integers(0, length))
-    return take(record, min(max(first, 0), last), length)
+@dataclass
+class Rows:
+    """Examples of one patient."""
+
+    patient: str
+    features: NDArray[np.float32]
+    label: NDArray[np.int8]
+    weight: NDArray[np.float64]
 
 
-def train(records: Sequence[BeatRecord], steps: int, seed: int) -> Net:
-    """Fit a network.
+def rows_of(cut: Cut | BeatRecord, *, reviewed: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Features and labels of the beats that the model is asked about."""
+    positions, features = af_features(
+        cut.rr_s, cut.ventricular, cut.supraventricular, reviewed=reviewed
+    )
+    return features, cut.label[positions]
+
+
+def _cut(record: BeatRecord, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Take a cut, half of the time in fibrillation, as one of three judges shows it."""
+    n = record.samples.size
+    length = min(int(rng.choice(LENGTHS)), n)
+    wanted = AF if rng.random() < 0.5 and (record.label == AF).any() else 0
+    index = np.flatnonzero(record.label == wanted)
+    middle = int(rng.choice(index)) if index.size else int(rng.integers(0, n))
+    first = int(np.clip(middle - rng.integers(0, length), 0, n - length))
+    cut = take(record, first, length)
+    if rng.random() < 0.7:
+        cut = vary(cut, rng)
+    judge = rng.random()
+    if judge < 0.12:  # nobody called the beats
+        cut.ventricular[:] = False
+    elif judge < 0.6:  # a program did, and missed some
+        cut.ventricular &= rng.random(length) > 0.1
+    return rows_of(cut, reviewed=judge >= 0.6)
+
+
+def examples(record: BeatRecord, rng: np.random.Generator) -> Rows:
+    """Collect the examples of one record.
 
     Parameters
     ----------
-    records : sequence of BeatRecord
-        Whole patients.
-    steps : int
-        Batches of about 12 000 beats.
-    seed : int
-        Of weights and sampling.
+    record : BeatRecord
+    rng : numpy.random.Generator
+        Randomness.
 
     Returns
     -------
-    Net
+    Rows
     """
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    net = Net()
-    optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps)
-    averaged = torch.optim.swa_utils.AveragedModel(
-        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
-    )
-    for _ in range(steps):
-        length = int(rng.choice(LENGTHS))
-        cuts = [
-            vary(
-                simulate(length, rng)
-                if rng.random() < SIMULATED
-                else choose(records, length, rng),
-                rng,
-            )
-            for _ in range(BEATS_PER_STEP // length)
-        ]
-        cuts = [c for c in cuts if c.rr_s.size == length]
-        x = torch.from_numpy(np.stack([inputs_of(c, rng) for c in cuts]))
-        y = torch.from_numpy(np.stack([c.label for c in cuts]).astype(np.float32))
-        counted = y != UNKNOWN
-        loss = nn.functional.binary_cross_entropy_with_logits(
-            net(x)[counted], y[counted] * 0.98 + 0.01
-        )
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        averaged.update_parameters(net)
-    trained: Net = averaged.module
-    return trained.eval()
+    is_day = record.samples.size > 20_000
+    parts = [_cut(record, rng) for _ in range(CUTS_OF_A_DAY if is_day else CUTS_OF_A_SHORT)]
+    for reviewed in (False, True):
+        features, label = rows_of(record, reviewed=reviewed)
+        some = rng.permutation(len(features))[:ROWS_OF_A_RECORD]
+        parts.append((features[some], label[some]))
+    features = np.concatenate([p[0] for p in parts])
+    label = np.concatenate([p[1] for p in parts])
+    features, label = features[label != UNKNOWN], label[label != UNKNOWN]
+    weight = np.ones(label.size)
+    for kind in (0, AF):
+        count = int((label == kind).sum())
+        weight[label == kind] = min(1.0, MOST_WEIGHT / max(count, 1))
+    return Rows(record.patient, features, label, weight)
 
 
-def predict(net: Net, record: BeatRecord, *, reviewed: bool) -> NDArray[np.float64]:
-    """Probability for each beat of a record."""
-    x = af_inputs(
-        record.rr_s, record.ventricular, record.supraventricular, reviewed=reviewed
-    )
-    with torch.no_grad():
-        logits = net(torch.from_numpy(x[None]))[0]
-    out: NDArray[np.float64] = torch.sigmoid(logits).numpy().astype(np.float64)
-    return out
+def simulated(rng: np.random.Generator) -> Rows:
+    """Collect examples of simulated rhythms."""
+    parts = []
+    for _ in range(SIMULATED_CUTS):
+        cut = vary(simulate(int(rng.choice(LENGTHS[:4])), rng), rng)
+        parts.append(rows_of(cut, reviewed=bool(rng.random() < 0.4)))
+    features = np.concatenate([p[0] for p in parts])
+    label = np.concatenate([p[1] for p in parts])
+    features, label = features[label != UNKNOWN], label[label != UNKNOWN]
+    return Rows("simulated", features, label, np.full(label.size, 0.2))
+
+
+def fit(rows: Sequence[Rows]) -> Any:
+    """Fit the trees; both classes weigh the same."""
+    features = np.concatenate([r.features for r in rows])
+    label = np.concatenate([r.label for r in rows])
+    weight = np.concatenate([r.weight for r in rows])
+    is_af = label == AF
+    weight[is_af] *= weight[~is_af].sum() / weight[is_af].sum()
+    data = lightgbm.Dataset(features, is_af, weight=weight)
+    return lightgbm.train(dict(PARAMETERS), data, num_boost_round=ROUNDS)
 
 
 def main() -> None:
@@ -159,32 +156,36 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--predictions", type=Path, help="folder for fold predictions")
     parser.add_argument("--folds", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    torch.set_num_threads(1)
     records = list(read_records(args.ecg))
     patients = sorted({r.patient for r in records})
     np.random.default_rng(0).shuffle(patients)
+    rng = np.random.default_rng(5)
+    rows = [*(examples(r, rng) for r in records), simulated(rng)]
     for fold in range(args.folds):
         out = set(patients[fold :: args.folds])
-        net = train([r for r in records if r.patient not in out], args.steps, args.seed)
+        model = fit([r for r in rows if r.patient not in out])
         for record in records:
             if record.patient in out:
-                name = record.name.replace("/", "_")
-                np.savez(
-                    args.predictions / f"{name}.npz",
-                    plain=predict(net, record, reviewed=False),
-                    reviewed=predict(net, record, reviewed=True),
-                )
+                _write(args.predictions, record, model)
         sys.stdout.write(json.dumps({"fold": fold, "left_out": sorted(out)}) + "\n")
         sys.stdout.flush()
     if args.out:
-        net = train(records, args.steps, args.seed)
-        weights = {k: v.numpy() for k, v in net.state_dict().items()}
-        args.out.write_bytes(
-            conv_net_to_onnx(weights, DILATIONS, KERNEL, len(CHANNELS), "probability")
+        model = fit(rows)
+        width = rows[0].features.shape[1]
+        args.out.write_bytes(trees_to_onnx(model.dump_model(), width, "probability"))
+
+
+def _write(folder: Path, record: BeatRecord, model: Any) -> None:
+    """Keep the left-out answer for each beat."""
+    answers = {}
+    for name, reviewed in (("plain", False), ("reviewed", True)):
+        positions, features = af_features(
+            record.rr_s, record.ventricular, record.supraventricular, reviewed=reviewed
         )
+        every = np.arange(record.samples.size)
+        answers[name] = np.interp(every, positions, model.predict(features))
+    np.savez(folder / f"{record.name.replace('/', '_')}.npz", **answers)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Training only: needs ``onnx`` and ``lightgbm``, which the program itself does not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import onnx  # type: ignore[import-not-found, unused-ignore]
@@ -109,72 +109,3 @@ def _add_tree(
         nodes["modes"].append("BRANCH_LEQ")
         nodes["truenodeids"].append(position[id(left)])
         nodes["falsenodeids"].append(position[id(right)])
-
-
-def conv_net_to_onnx(
-    weights: Mapping[str, Any],
-    dilations: Sequence[int],
-    kernel: int,
-    n_channels: int,
-    output: str,
-) -> bytes:
-    """Write the residual convolutional network of `af_train` as an ONNX graph.
-
-    Parameters
-    ----------
-    weights : mapping of str to ndarray
-        ``enter``, ``wide.<i>``, ``mix.<i>`` and ``leave``, each ``.weight`` and ``.bias``.
-    dilations : sequence of int
-        One for each block.
-    kernel : int
-        Width of the dilated convolutions.
-    n_channels : int
-        Rows of the input named ``beats``, shape (batch, n_channels, n_beats).
-    output : str
-        Name of the output: probability, shape (batch, 1, n_beats).
-
-    Returns
-    -------
-    bytes
-        The serialized model.
-    """
-    nodes: list[Any] = []
-
-    def conv(
-        name: str, source: str, target: str, dilation: int = 1, width: int = 1
-    ) -> None:
-        pad = dilation * (width // 2)
-        nodes.append(
-            helper.make_node(
-                "Conv",
-                [source, f"{name}.weight", f"{name}.bias"],
-                [target],
-                kernel_shape=[width],
-                dilations=[dilation],
-                pads=[pad, pad],
-            )
-        )
-
-    conv("enter", "beats", "h0")
-    for i, dilation in enumerate(dilations):
-        nodes.append(helper.make_node("Relu", [f"h{i}"], [f"a{i}"]))
-        conv(f"wide.{i}", f"a{i}", f"b{i}", dilation, kernel)
-        nodes.append(helper.make_node("Relu", [f"b{i}"], [f"c{i}"]))
-        conv(f"mix.{i}", f"c{i}", f"d{i}")
-        nodes.append(helper.make_node("Add", [f"h{i}", f"d{i}"], [f"h{i + 1}"]))
-    nodes.append(helper.make_node("Relu", [f"h{len(dilations)}"], ["last"]))
-    conv("leave", "last", "logit")
-    nodes.append(helper.make_node("Sigmoid", ["logit"], [output]))
-    free = [None, n_channels, None]
-    graph = helper.make_graph(
-        nodes,
-        "beats",
-        [helper.make_tensor_value_info("beats", TensorProto.FLOAT, free)],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, [None, 1, None])],
-        [onnx.numpy_helper.from_array(v, k) for k, v in weights.items()],
-    )
-    model = helper.make_model(graph, opset_imports=OPSET)
-    model.ir_version = 9
-    onnx.checker.check_model(model)
-    content: bytes = model.SerializeToString()
-    return content
