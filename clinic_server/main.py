@@ -26,6 +26,7 @@ from clinic_server.deps import App, AppDep, Clock, system_clock
 from clinic_server.desk import routes as desk_routes
 from clinic_server.devices import routes as devices_routes
 from clinic_server.errors import NotFound
+from clinic_server.family import routes as family_routes
 from clinic_server.ingest import routes as ingest_routes
 from clinic_server.ingest.writer import SegmentWriter
 from clinic_server.migrations import run as migrations
@@ -43,7 +44,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     alarms_routes_me.router,
     alarms_routes.router,
     plans_routes.router,
+    family_routes.router,
     reports_routes.router,
+    family_routes.router,
     desk_routes.router,
     console_pages.router,
     console_stream.router,

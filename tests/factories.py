@@ -30,6 +30,11 @@ PASSWORD = "correct horse battery"
 FS_HZ = 250.0
 
 
+def system_now() -> datetime:
+    """The real time, for tests with real processes."""
+    return datetime.now(UTC)
+
+
 @cache
 def _password_hash() -> str:
     return hash_password(PASSWORD, "")
