@@ -34,6 +34,7 @@ BEAT_LOOK_AHEAD_S = 1.6
 WAVE_LOOK_AHEAD_S = 3.3
 _HISTORY = 128
 _KEEP_S = 14
+_SECONDS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,9 +269,9 @@ def _measure_seconds(state: LiveState, piece: qrs_stream.Piece) -> LiveState:
         number += 1
     return replace(
         state,
-        good=np.concatenate(good)[-64:],
-        flat=np.concatenate(flat)[-64:],
-        touched=np.concatenate(touched)[-64:],
+        good=np.concatenate(good),
+        flat=np.concatenate(flat),
+        touched=np.concatenate(touched),
         recent=recent,
         seconds=number,
     )
@@ -414,5 +415,8 @@ def _forget(state: LiveState) -> LiveState:
     return replace(
         state,
         tail=state.tail[-keep:].copy(),
+        good=state.good[-_SECONDS:].copy(),
+        flat=state.flat[-_SECONDS:].copy(),
+        touched=state.touched[-_SECONDS:].copy(),
         contact=tuple(part for part in state.contact if part[1] > end - keep),
     )

@@ -26,6 +26,7 @@ _START_S = 2
 """The amplitude of the first two seconds is needed before the first answer."""
 _NEIGHBOURS = 5
 """A QRS is the highest of the 5 cells (160 ms) on either side: up to 375 bpm."""
+_SURE_AT_END = 1.0
 _BRIDGE_S = 0.1
 """Missing samples up to this long are bridged; longer ones split the recording."""
 LOGIT_FLOOR = -1.25
@@ -315,7 +316,11 @@ def _pick(state: QrsState, *, closing: bool) -> tuple[QrsState, Found, int]:
     here = view[:, _NEIGHBOURS]
     top = (here > LOGIT_FLOOR) & (here > view[:, :_NEIGHBOURS].max(axis=1))
     top &= here >= view[:, _NEIGHBOURS + 1 :].max(axis=1)
+    # Where the signal breaks off the network sees half of what it is used to.
+    rim = max(heat.size - _NEIGHBOURS, 0)
+    top[rim:] &= here[rim:] > _SURE_AT_END
     cells = np.flatnonzero(top[judged:end]) + judged
+    cells = cells[_high_enough(state, cells)]
     logit = heat[cells].astype(np.float64)
     around = padded[cells[:, None] + _NEIGHBOURS + np.array([-1, 1])].astype(np.float64)
     around = np.where(np.isfinite(around), around, logit[:, None] - 1.0)
@@ -337,6 +342,23 @@ def _pick(state: QrsState, *, closing: bool) -> tuple[QrsState, Found, int]:
             state, heat=heat[keep:], heat_first=state.heat_first + keep, judged=decided
         )
     return state, found, decided
+
+
+_LEAST_HEIGHT, _LEAST_HEIGHT_IN_DOUBT = 0.08, 0.18
+"""Peak-to-peak over the QRS amplitude: what is lower is the noise of a silent heart."""
+
+
+def _high_enough(state: QrsState, cells: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which maxima have a complex of some height under them."""
+    if not cells.size:
+        return np.ones(0, dtype=bool)
+    offsets = np.arange(-12, 13)
+    middle = (state.heat_first + cells) * CELL - state.scaled_first
+    index = np.clip(middle[:, None] + offsets, 0, state.scaled.size - 1)
+    # The network's input is twice the signal over its amplitude.
+    height = np.ptp(state.scaled[index], axis=1) / 2.0
+    doubtful = state.heat[cells] < 0.0
+    return np.asarray(height > np.where(doubtful, _LEAST_HEIGHT_IN_DOUBT, _LEAST_HEIGHT))
 
 
 _REACH_S, _SMOOTH_S = 0.08, 0.008
