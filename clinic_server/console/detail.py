@@ -173,6 +173,8 @@ def _strip_range(view: AlarmView, recording: Recording | None) -> dict[str, Any]
         "end": view.onset_sample + around,
         "onset": view.onset_sample,
         "offset": view.offset_sample,
+        # still going on: the band has no end yet; a press of the SOS button is a moment
+        "running": view.cleared_at is None and view.rule != "E10",
     }
 
 

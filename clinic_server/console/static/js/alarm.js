@@ -132,8 +132,8 @@ const MM_PER_S = 25;
 const samplesOf = (one, n) => one.leads[Math.min(n, one.leads.length - 1)][filtered ? "filtered" : "raw"];
 
 function band() {
-  const { onset, offset, first } = data.strip;
-  const end = offset ?? onset + Math.round(ecg.fs);
+  const { onset, offset, first, running } = data.strip;
+  const end = offset ?? (running ? ecg.end : onset + Math.round(ecg.fs));
   return [onset - first, Math.max(end - first, onset - first + Math.round(0.3 * ecg.fs))];
 }
 

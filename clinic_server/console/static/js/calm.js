@@ -84,10 +84,10 @@ export function drawCalm(root, nowMs) {
     sentence = t("console.calm_silent", { n: silent });
   }
   say($("[data-calm-sentence]", root), sentence);
-  say($("[data-calm-why]", root), t(
-    proven ? (facts.proofs.canary ? "console.calm_why" : "console.calm_why_no_canary")
-      : "console.calm_why_not",
-  ));
+  let why = "console.calm_why_not";
+  if (proven && oldest === null) why = "console.calm_why_nobody";
+  else if (proven) why = facts.proofs.canary ? "console.calm_why" : "console.calm_why_no_canary";
+  say($("[data-calm-why]", root), t(why));
   const table = $("dl", root);
   const key = JSON.stringify(rows);
   if (table.dataset.key === key) return;

@@ -7,7 +7,7 @@ import {
 import { drawCalm } from "./calm.js";
 import { $, h, icon, mark, rich, say } from "./dom.js";
 import { drawCardStrip } from "./card_strip.js";
-import { isLost, line } from "./stream.js";
+import { isLost, line, stoppedAt } from "./stream.js";
 import { now } from "./time.js";
 import { shortTime, span, t, timeOfDay } from "./words.js";
 
@@ -121,6 +121,9 @@ function drawAction(entry, card, nowMs) {
   if (button.dataset.key === key) return;
   button.dataset.key = key;
   button.setAttribute("aria-disabled", String(dead));
+  // no trace and no way to the server while the line is lost
+  entry.parts.open.hidden = isLost();
+  if (entry.parts.strip) entry.parts.strip.hidden = isLost();
   button.replaceChildren(label, ...(calling(card, nowMs) ? [h("kbd", { text: "A" })] : []));
 }
 
@@ -202,7 +205,7 @@ function drawHead(shown, nowMs) {
   status.classList.toggle("chip", isLost());
   status.classList.toggle("dashed", isLost());
   say(status, isLost()
-    ? t("console.stopped_at", { time: timeOfDay(nowMs) })
+    ? t("console.stopped_at", { time: timeOfDay(stoppedAt()) })
     : t("console.n_not_acknowledged", { n: loud }));
 }
 

@@ -52,6 +52,8 @@ export function setUpOpinion(options, { state, send }) {
 
   function draw() {
     const why = obstacle();
+    // before somebody has it in hand the header's button is the primary, not this bar
+    bottom.hidden = state().state === "raised" && !chosen;
     button.setAttribute("aria-disabled", String(Boolean(why)));
     button.replaceChildren(why || t("console.send_advice"), ...(why ? [] : [h("kbd", { text: "Ctrl ↵" })]));
   }
@@ -113,6 +115,7 @@ export function setUpOpinion(options, { state, send }) {
   const settle = () => {
     if (narrow.matches) bottom.append(button);
     else form.append(button);
+    draw();
   };
   narrow.addEventListener("change", settle);
   settle();

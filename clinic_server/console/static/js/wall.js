@@ -1,6 +1,5 @@
 // The wall: fixed squares; what is not fresh grows old by this page's own clock.
 
-import "./audio.js";
 import { alarms, calling, inHand, snoozed, take, topByPatient } from "./alarms.js";
 import { setProofs, setTiles } from "./calm.js";
 import { $, h, icon, mark, rich, say } from "./dom.js";
@@ -83,6 +82,17 @@ function build(tile) {
   return square;
 }
 
+/** A Latin name too long for its square: given names become initials, never an ellipsis. */
+function fitName(element, name) {
+  say(element, name);
+  if (!name.includes(" ")) return;
+  const words = name.split(" ");
+  for (let n = 0; n < words.length - 1 && element.scrollWidth > element.clientWidth; n += 1) {
+    words[n] = `${words[n][0]}.`;
+    say(element, words.join(" "));
+  }
+}
+
 function drawMark(square, shown, loud, waiting) {
   const key = shown ? `${shown.tier}${shown.technical}${loud}${waiting}` : "";
   if (square.markKey === key) return;
@@ -102,7 +112,7 @@ function drawRight(square, tile, shown, nowMs) {
     content = [icon("tick"), h("b", {
       text: soon ? shortTime(shown.card.ack.until_ms) : shown.card.ack.short,
     })];
-  } else if (tile.battery_pct !== null && tile.battery_pct < LOW_BATTERY_PCT) {
+  } else if (!isLost() && tile.battery_pct !== null && tile.battery_pct < LOW_BATTERY_PCT) {
     key = `battery${tile.battery_pct}`;
     content = [icon("battery"), `${tile.battery_pct}\u00a0%`];
   }
@@ -186,6 +196,11 @@ function draw(tile, card, nowMs) {
   const said = sayTile(square, tile, card, stageName, nowMs);
   const name = label(tile, card, said, nowMs);
   if (element.getAttribute("aria-label") !== name) element.setAttribute("aria-label", name);
+  const widthKey = `${parts.name.parentElement.clientWidth}${square.markKey}${square.rightKey}`;
+  if (square.widthKey !== widthKey) {
+    square.widthKey = widthKey;
+    fitName(parts.name, tile.name);
+  }
   const hasTrace = stageName === "live" || stageName === "late" || stageName === "unclear";
   parts.canvas.hidden = !hasTrace;
   parts.words.hidden = hasTrace;
