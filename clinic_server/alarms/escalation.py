@@ -14,7 +14,7 @@ from clinic_server.patients import service as patients_service
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Role, Staff
 
-BATCH = 500
+BATCH = 200
 """Alarms per sweep: bounds a transaction, not the work (the next sweep goes on)."""
 
 
