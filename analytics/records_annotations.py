@@ -71,6 +71,8 @@ def decode_annotations(data: bytes) -> RecordAnnotations:
             continue
         else:
             now += value
+            if code == 0:  # not an annotation, only time (wfdb writes one after its note)
+                continue
             if not 0 <= now <= _MAX_SAMPLE:
                 raise BadRecord(reason="annotations_damaged")
             samples.append(now)

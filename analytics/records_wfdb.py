@@ -5,13 +5,14 @@ only files beside itself.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import wfdb
+from numpy.typing import NDArray
 
 from analytics.errors import BadRecord
 from analytics.records_types import MISSING, Counts, Recording
@@ -119,12 +120,15 @@ def read_wfdb(path: Path, leads: Sequence[str | int] | None) -> Recording:
     """
     stem = path.with_suffix("") if path.suffix == ".hea" else path
     header = read_header(stem.with_name(stem.name + ".hea"))
-    for piece in _pieces(stem, header):
-        read_header(piece)
+    if header.segments:
+        return _chosen(_joined(stem, header), leads)
+    return _chosen(_read_piece(stem, header), leads)
+
+
+def _read_piece(stem: Path, header: Header) -> Recording:
+    """Read all voltage signals of a record of one piece."""
     try:
         record = wfdb.rdrecord(str(stem), physical=False, return_res=32)
-        if isinstance(record, wfdb.MultiRecord):
-            record = record.multi_to_single(physical=False, return_res=32)
     except FileNotFoundError as error:
         raise BadRecord(reason="no_signal", record=stem.name) from error
     except (
@@ -141,45 +145,100 @@ def read_wfdb(path: Path, leads: Sequence[str | int] | None) -> Recording:
         raise BadRecord(reason="signal_damaged", record=stem.name) from error
     if record.d_signal is None or record.n_sig == 0:
         raise BadRecord(reason="no_signal", record=stem.name)
-    return _recording(record, stem.name, header, leads)
+    return _recording(record, stem.name, header)
 
 
-def _pieces(stem: Path, header: Header) -> list[Path]:
-    """Headers of the segments of a record in several pieces."""
-    if not header.segments:
-        return []
+def _joined(stem: Path, header: Header) -> Recording:
+    """Lay the pieces of a record one after the other; ``~`` is a hole.
+
+    Leads are matched by name. A piece with another gain is brought to the gain of the
+    first piece that has the lead.
+    """
     text = stem.with_name(stem.name + ".hea").read_text(encoding="latin-1")
-    lines = [x.split() for x in text.splitlines() if x.strip() and not x.startswith("#")]
-    names = [fields[0] for fields in lines[1:] if fields[0] != "~"]
-    return [stem.with_name(name + ".hea") for name in names]
+    lines = [x.split() for x in text.splitlines() if x.strip() and x[:1] != "#"]
+    try:
+        rows = [(fields[0], int(fields[1])) for fields in lines[1 : header.segments + 1]]
+    except (IndexError, ValueError) as error:
+        raise BadRecord(reason="header_damaged", record=stem.name) from error
+    pieces: list[tuple[int, Recording]] = []
+    at = 0
+    for name, length in rows:
+        if name != "~" and length > 0:  # a piece of length 0 only names the leads
+            own = read_header(stem.with_name(name + ".hea"))
+            piece = _read_piece(stem.with_name(name), own)
+            if own.segments or own.fs != header.fs or piece.n_samples != length:
+                raise BadRecord(reason="header_damaged", record=stem.name)
+            pieces.append((at, piece))
+        at += length
+    if not pieces or at > _MAX_SAMPLES:
+        raise BadRecord(reason="no_signal", record=stem.name)
+    names = list(dict.fromkeys(n for _, piece in pieces for n in piece.lead_names))
+    counts: Counts = np.full((at, len(names)), MISSING, np.int32, order="F")
+    gains, zeros = [], []
+    for column, lead in enumerate(names):
+        scale: tuple[float, float] | None = None
+        for start, piece in pieces:
+            if lead in piece.lead_names:
+                k = piece.lead_names.index(lead)
+                own_scale = (piece.gain_counts_per_mv[k], piece.zero_counts[k])
+                scale = scale or own_scale
+                part = _rescaled(piece.counts[:, k], own_scale, scale)
+                counts[start : start + piece.n_samples, column] = part
+        gains.append(scale[0] if scale else 1.0)
+        zeros.append(scale[1] if scale else 0.0)
+    return Recording(
+        stem.name,
+        header.fs,
+        tuple(names),
+        counts,
+        tuple(gains),
+        tuple(zeros),
+        header.start_at,
+    )
 
 
-def _recording(
-    record: wfdb.Record, name: str, header: Header, leads: Sequence[str | int] | None
-) -> Recording:
+def _rescaled(
+    counts: NDArray[np.int32], own: tuple[float, float], wanted: tuple[float, float]
+) -> NDArray[np.int32]:
+    if own == wanted:
+        return counts
+    scaled = np.rint((counts - own[1]) / own[0] * wanted[0] + wanted[1]).astype(np.int32)
+    scaled[counts == MISSING] = MISSING
+    return scaled
+
+
+def _chosen(recording: Recording, leads: Sequence[str | int] | None) -> Recording:
+    if leads is None:
+        return recording
+    chosen = choose_leads(recording.lead_names, leads)
+    return replace(
+        recording,
+        lead_names=tuple(recording.lead_names[k] for k in chosen),
+        counts=np.asfortranarray(recording.counts[:, chosen]),
+        gain_counts_per_mv=tuple(recording.gain_counts_per_mv[k] for k in chosen),
+        zero_counts=tuple(recording.zero_counts[k] for k in chosen),
+    )
+
+
+def _recording(record: wfdb.Record, name: str, header: Header) -> Recording:
     units = [(u or "mV").lower() for u in record.units]
     voltage = [k for k, u in enumerate(units) if u in UNIT_MV and record.adc_gain[k]]
     if not voltage:
         raise BadRecord(reason="no_ecg", record=name)
-    names = [record.sig_name[k] or f"ECG{k}" for k in voltage]
-    chosen = [voltage[k] for k in choose_leads(names, leads)]
-    counts: Counts = np.empty((len(record.d_signal), len(chosen)), np.int32, order="F")
-    for column, k in enumerate(chosen):
+    counts: Counts = np.empty((len(record.d_signal), len(voltage)), np.int32, order="F")
+    for column, k in enumerate(voltage):
         values = record.d_signal[:, k]
         counts[:, column] = values
-        # Records joined from several pieces come without a storage format.
-        form = None if record.fmt is None else record.fmt[k]
-        gap = MISSING_BY_FORMAT.get(str(form), MISSING)
-        counts[values == gap, column] = MISSING
+        counts[values == MISSING_BY_FORMAT.get(record.fmt[k], MISSING), column] = MISSING
     return Recording(
         name=name,
         fs=float(record.fs),
-        lead_names=tuple(record.sig_name[k] or f"ECG{k}" for k in chosen),
+        lead_names=tuple(record.sig_name[k] or f"ECG{k}" for k in voltage),
         counts=counts,
         gain_counts_per_mv=tuple(
-            float(record.adc_gain[k]) / UNIT_MV[units[k]] for k in chosen
+            float(record.adc_gain[k]) / UNIT_MV[units[k]] for k in voltage
         ),
-        zero_counts=tuple(float(record.baseline[k]) for k in chosen),
+        zero_counts=tuple(float(record.baseline[k]) for k in voltage),
         start_at=header.start_at,
     )
 

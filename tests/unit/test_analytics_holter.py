@@ -517,9 +517,9 @@ def test_json_holds_plain_values_only():
 
 @pytest.mark.parametrize("leads", [1, 2, 12])
 def test_an_empty_or_flat_recording_gives_a_report_that_says_so(leads):
-    for signal in (np.zeros((3000, leads)), np.full((3000, leads), np.nan)):
+    for signal in (np.zeros((6000, leads)), np.full((6000, leads), np.nan)):
         names = tuple(f"L{k}" for k in range(leads))
-        got = analyze_holter(signal, 125.0, lead_names=names)
+        got = analyze_holter(signal, 250.0, lead_names=names)
         assert got.heart_rate.total_beats == 0
         assert [s.code for s in got.conclusions] == ["coverage.nothing"]
         assert got.coverage.analysable_s == 0.0
@@ -528,7 +528,7 @@ def test_an_empty_or_flat_recording_gives_a_report_that_says_so(leads):
 
 def test_noise_never_raises(rng):
     for scale in (1e-6, 0.1, 50.0):
-        got = analyze_holter(rng.normal(0, scale, 12500), 125.0, lead_names=("I",))
+        got = analyze_holter(rng.normal(0, scale, 25000), 250.0, lead_names=("I",))
         json.dumps(got.to_json(), allow_nan=False)
 
 
