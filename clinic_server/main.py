@@ -46,7 +46,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     plans_routes.router,
     family_routes.router,
     reports_routes.router,
-    family_routes.router,
     desk_routes.router,
     console_pages.router,
     console_stream.router,

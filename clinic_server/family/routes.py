@@ -10,7 +10,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
@@ -52,7 +52,7 @@ def _cookie_name(app: App) -> str:
 def open_page(
     token: str, request: Request, app: AppDep, session: WriteSession, now: ClockDep,
     locale: LocaleDep,
-) -> RedirectResponse | HTMLResponse:  # fmt: skip
+) -> Response:  # fmt: skip
     """Trade the scanned token for a cookie and leave it out of the address bar."""
     _opening.check(client_address(request), now)
     cookie = service.open_token(session, token[:128], now)
