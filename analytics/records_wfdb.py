@@ -202,7 +202,8 @@ def _rescaled(
 ) -> NDArray[np.int32]:
     if own == wanted:
         return counts
-    scaled = np.rint((counts - own[1]) / own[0] * wanted[0] + wanted[1]).astype(np.int32)
+    mv = (counts - own[1]) / own[0]
+    scaled: NDArray[np.int32] = np.rint(mv * wanted[0] + wanted[1]).astype(np.int32)
     scaled[counts == MISSING] = MISSING
     return scaled
 
