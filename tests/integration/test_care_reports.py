@@ -1,0 +1,180 @@
+"""The life of a report: owed, drafted, signed, amended; words and tables agree."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from sqlmodel import select
+
+from clinic_server.deps import App
+from clinic_server.errors import Conflict
+from clinic_server.recordings.models import Recording
+from clinic_server.reports import service, worker
+from clinic_server.reports.models import Report, ReportJob
+from clinic_server.wire.ecg import SegmentHeader, encode_segment
+from sensors.virtual.hearts import named_heart
+from tests import factories as make
+
+SECONDS = 120
+FS = 250
+
+
+@pytest.fixture
+def recorded(clinic, ward):
+    """Two minutes of a scripted heart, recorded and returned."""
+    phone = clinic.phone(ward.code)
+    phone.announce()
+    heart = named_heart("ectopy", seed=3, fs_hz=FS, lead_names=("II",))
+    for seq in range(SECONDS // 10):
+        first = seq * 10 * FS
+        counts = np.asarray(heart.read(10 * FS).counts, np.int32)
+        header = SegmentHeader(
+            first_sample=first,
+            n_samples=10 * FS,
+            n_leads=1,
+            contact=True,
+            phone_at=clinic.clock.now,
+            phone_mono_s=float(first),
+        )
+        assert phone.put(seq, encode_segment(header, counts)).status_code == 201
+    clinic.clock.forward(seconds=SECONDS)
+    physician = clinic.sign_in("zhang")
+    answer = physician.post(
+        f"/desk/issues/{ward.issue_id}/return", json={"condition": "good"}
+    )
+    assert answer.status_code == 200
+    return physician
+
+
+def draft(clinic) -> int:
+    """Do what the tick does, without its worker process."""
+    app: App = clinic.parts
+    with clinic.write() as session:
+        service.owe(session, clinic.clock.now)
+        claimed = service.claim(session, clinic.clock.now)
+    assert claimed is not None
+    result = worker.analyse(app.settings.url, claimed, "Asia/Shanghai")
+    json.dumps(result)
+    with clinic.write() as session:
+        report = service.store_draft(session, claimed, result, clinic.clock.now)
+        again = service.store_draft(session, claimed, result, clinic.clock.now)
+        assert again.id == report.id
+        return report.id or 0
+
+
+def test_a_returned_unit_is_owed_one_report_and_only_one(clinic, recorded):
+    report_id = draft(clinic)
+    with clinic.write() as session:
+        assert service.owe(session, clinic.clock.now) == 0
+        assert service.claim(session, clinic.clock.now) is None
+        assert not service.anything_owed(session)
+        assert session.get_one(Report, report_id).state == "draft"
+
+
+def test_a_job_whose_worker_died_is_taken_again(clinic, recorded):
+    with clinic.write() as session:
+        service.owe(session, clinic.clock.now)
+        first = service.claim(session, clinic.clock.now)
+        assert service.claim(session, clinic.clock.now) is None
+    clinic.clock.forward(minutes=16)
+    with clinic.write() as session:
+        assert service.claim(session, clinic.clock.now) == first
+
+
+def test_a_recording_of_seconds_gets_no_report(clinic, ward):
+    phone = clinic.phone(ward.code)
+    phone.announce()
+    phone.put(0)
+    clinic.sign_in("zhang").post(
+        f"/desk/issues/{ward.issue_id}/return", json={"condition": "good"}
+    )
+    with clinic.write() as session:
+        service.owe(session, clinic.clock.now)
+        assert service.claim(session, clinic.clock.now) is None
+        assert session.exec(select(ReportJob)).one().error == "too_short"
+
+
+@pytest.mark.parametrize("locale", ["zh_CN", "en"])
+def test_page_and_conclusion_say_the_same_numbers(clinic, recorded, locale):
+    report_id = draft(clinic)
+    recorded.http.cookies.set("lang", locale)
+    page = recorded.http.get(f"/console/reports/{report_id}")
+    assert page.status_code == 200
+    with clinic.read() as session:
+        result = session.get_one(Report, report_id).result
+    count = f"{result['ventricular']['count']:,}"
+    assert result["ventricular"]["count"] > 0
+    assert page.text.count(count) >= 2, "in the sentence and in the table"
+    assert "reports." not in re.sub(r"/static/\S+|report\.(css|js)", "", page.text)
+    draft_word = "机器初读" if locale == "zh_CN" else "Machine draft"
+    assert draft_word in page.text
+
+
+def test_signing_needs_the_password_and_reaches_the_patient(clinic, ward, recorded):
+    report_id = draft(clinic)
+    path = f"/console/reports/{report_id}/sign"
+    body = {"password": "wrong password!", "patient_text": "您的心电我看过了。"}
+    refused = recorded.post(path, json=body)
+    assert refused.status_code == 403
+    signed = recorded.post(path, json=body | {"password": make.PASSWORD})
+    assert signed.json()["state"] == "signed"
+    assert len(signed.json()["sha256"]) == 64
+    assert recorded.post(path, json=body | {"password": make.PASSWORD}).status_code == 409
+    with clinic.read() as session:
+        report = session.get_one(Report, report_id)
+        assert service.fingerprint(session, report) == report.sha256
+
+
+def test_an_amendment_makes_version_two_and_keeps_version_one(clinic, recorded):
+    report_id = draft(clinic)
+    sign = {"password": make.PASSWORD, "patient_text": "看过了。"}
+    too_early = recorded.post(f"/console/reports/{report_id}/amend", json={"reason": "x"})
+    assert too_early.status_code == 409
+    recorded.post(f"/console/reports/{report_id}/sign", json=sign)
+    amended = recorded.post(
+        f"/console/reports/{report_id}/amend", json={"reason": "补充用药"}
+    ).json()
+    assert amended["version"] == 2
+    second = amended["id"]
+    recorded.post(f"/console/reports/{second}/note", json={"text": "加用美托洛尔后复查"})
+    recorded.post(f"/console/reports/{second}/sign", json=sign)
+    with clinic.read() as session:
+        first, latest = session.get_one(Report, report_id), session.get_one(Report, second)
+        assert (first.state, latest.state) == ("superseded", "signed")
+        assert first.conclusion == ""
+        assert service.fingerprint(session, first) == first.sha256
+    assert "加用美托洛尔后复查" in recorded.http.get(f"/console/reports/{second}").text
+
+
+def test_a_signed_report_is_printed_the_same_every_time(clinic, recorded):
+    report_id = draft(clinic)
+    sign = {"password": make.PASSWORD, "patient_text": "看过了。"}
+    recorded.post(f"/console/reports/{report_id}/sign", json=sign)
+    first = recorded.http.get(f"/console/reports/{report_id}.pdf?lang=zh_CN")
+    assert first.headers["content-type"] == "application/pdf"
+    assert first.content.startswith(b"%PDF-")
+    assert b"pdfaid" in first.content, "PDF/A says what it is"
+    again = recorded.http.get(f"/console/reports/{report_id}.pdf?lang=zh_CN")
+    assert again.content == first.content
+
+
+def test_a_stranger_sees_no_report(clinic, recorded):
+    with clinic.write() as session:
+        make.make_staff(session, "stranger")
+    report_id = draft(clinic)
+    stranger = clinic.sign_in("stranger")
+    for path in (f"/console/reports/{report_id}", f"/console/reports/{report_id}.pdf"):
+        assert stranger.http.get(path).status_code == 404
+
+
+def test_the_store_refuses_what_is_signed(clinic, recorded):
+    report_id = draft(clinic)
+    sign = {"password": make.PASSWORD, "patient_text": "看过了。"}
+    recorded.post(f"/console/reports/{report_id}/sign", json=sign)
+    with clinic.write() as session:
+        report = session.get_one(Report, report_id)
+        staff = session.get_one(make.Staff, report.signed_by)
+        with pytest.raises(Conflict):
+            service.edit_note(session, report, staff, "x", clinic.clock.now)
+        assert session.exec(select(Recording)).one().close_reason == "returned"
