@@ -17,6 +17,7 @@ HYSTERESIS_BPM = 5.0
 HOUR_S = 3600.0
 RUN_RR_MS = 600.0
 """Intervals shorter than this are a run at 100/min or more."""
+PREEXCITED_BPM = 150.0
 
 _SAMPLE, _CLASS, _RR, _WIDE = range(4)
 _Row = list[Any]
@@ -150,8 +151,10 @@ def _preexcited(work: Work, rows: Sequence[_Row], found: Beat) -> None:
     inside = [r for r in rows if r[_SAMPLE] > now - 10 * work.fs and r[_RR] is not None]
     if len(inside) < 15 or fmean(row[_WIDE] for row in inside) < 0.7:
         return
-    shortest = min(row[_RR] for row in inside)
-    if shortest > work.limits["preexcited_rr_ms"]:
+    # the second shortest: one interval alone may be a false beat
+    shortest = sorted(row[_RR] for row in inside)[1]
+    fast = 60_000.0 / fmean(row[_RR] for row in inside) >= PREEXCITED_BPM
+    if shortest > work.limits["preexcited_rr_ms"] or not fast:
         return
     params = {"rr_ms": round(shortest)}
     evidence = {"rr_ms": shortest, "severity": 1000.0 - shortest}

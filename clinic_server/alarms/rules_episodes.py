@@ -1,9 +1,10 @@
 """Rules on episodes: VF, asystole, VT, pause, AF, bigeminy."""
 
+from statistics import median
 from typing import Any
 
 from analytics.types import Episode, EpisodeEvent
-from analytics.vocabulary import Rhythm
+from analytics.vocabulary import Aami, Rhythm
 from clinic_server.alarms.rules_work import Work
 
 SAME_S = 5.0
@@ -14,6 +15,16 @@ FLAT_SHARE = 0.5
 """Share of perfectly flat seconds above which a pause is an electrode, not a heart."""
 VT_WIDE_SHARE = 0.6
 """Share of wide beats without which a fast run is not called ventricular."""
+ABRUPT = 1.15
+"""A ventricular run is at least this much faster than what it interrupts; one that is not
+looks like a fast sinus rhythm whose beats are called ventricular: Urgent, not Emergency."""
+CERTAIN_BPM = 190.0
+"""From here on no origin of a wide rhythm is harmless: nothing is asked of its onset."""
+BEFORE_S = 12.0
+AF_IRREGULAR = 0.10
+"""Sinus arrhythmia reaches 0.08 now and then on calm records, fibrillation stays above."""
+AF_LOOKS = 2
+"""Looks at the interval statistics, ten seconds apart, that must agree."""
 DAY_S = 86400.0
 
 
@@ -112,14 +123,16 @@ def _ventricular_tachycardia(work: Work, event: EpisodeEvent) -> None:
         "rate_bpm": round(rate),
         "duration_s": round(duration_s, 1),
     }
-    evidence = _numbers(found) | {"severity": beats}
+    abrupt = _abrupt(work, found.onset_sample, rate)
+    evidence = _numbers(found) | {"severity": beats, "abrupt": abrupt}
     limits = work.limits
     polymorphic = found.rhythm is Rhythm.PVT and beats >= limits["pvt_beats"]
     fast = beats >= limits["vt_fast_beats"] and rate >= limits["vt_fast_bpm"]
     long = duration_s >= limits["vt_sustained_s"] and rate >= limits["vt_rate_bpm"]
     run = beats >= limits["nsvt_beats"] and rate >= limits["vt_rate_bpm"]
     onset, decided = found.onset_sample, event.decided_sample
-    if wide >= VT_WIDE_SHARE and (polymorphic or fast or long):
+    serious = polymorphic or (abrupt and (fast or long))
+    if wide >= VT_WIDE_SHARE and serious:
         code = "alarms.pvt" if polymorphic else "alarms.vt"
         if work.open("VT") is None:
             # the run has outgrown its earlier, lower card
@@ -134,6 +147,20 @@ def _ventricular_tachycardia(work: Work, event: EpisodeEvent) -> None:
     if _closed(event):
         work.clear("VT", _end(event), decided, params, evidence)
         work.clear("NSVT", _end(event), decided, params, evidence)
+
+
+def _abrupt(work: Work, onset: int, rate_bpm: float) -> bool:
+    """Say whether a run is clearly faster than the beats before it."""
+    before: list[float] = [
+        row[2]
+        for row in work.memory.get("beats", [])
+        if onset - BEFORE_S * work.fs < row[0] < onset
+        and row[2] is not None
+        and row[1] != Aami.V.value
+    ]
+    if len(before) < 5 or rate_bpm >= CERTAIN_BPM:
+        return True
+    return rate_bpm >= ABRUPT * 60_000.0 / median(before)
 
 
 def _pause(work: Work, event: EpisodeEvent) -> None:
@@ -178,11 +205,17 @@ def _atrial_fibrillation(work: Work, event: EpisodeEvent) -> None:
     evidence = _numbers(found) | {"severity": duration_s}
     if _closed(event):
         work.memory["af"] = None
+        work.memory["af_looks"] = 0
         work.clear("AF", _end(event), decided, {"duration_s": round(duration_s)}, evidence)
         work.clear("AF_FAST", _end(event), decided)
         return
-    work.memory["af"] = onset
+    irregular = float(found.evidence.get("rr_irregularity", 1.0)) >= AF_IRREGULAR
     clean = ectopy < limits["af_ectopy_share"]
+    looks = int(work.memory.get("af_looks", 0)) + (irregular and clean)
+    work.memory["af_looks"] = looks
+    if looks < AF_LOOKS:
+        return
+    work.memory["af"] = onset
     if work.open("AF") is not None or (clean and duration_s >= limits["af_min_s"]):
         first = not work.context.known_af and not work.memory.get("af_seen", False)
         rule, code = ("U2", "alarms.af_new") if first else ("D1", "alarms.af_again")
