@@ -30,6 +30,18 @@ NAMES = (
     "t_corr", "logit_before", "logit_after", "corr_before", "corr_after", "same_side",
     "rr_s", "reference_s", "ventricular_share", "irregularity",
 )  # fmt: skip
+OPINION = tuple(
+    NAMES.index(name)
+    for name in (
+        "ventricular_logit",
+        "ventricular_peak",
+        "cluster_logit",
+        "logit_before",
+        "logit_after",
+        "ventricular_share",
+    )
+)
+"""Columns that repeat the network's opinion; the rest is shape and timing."""
 ABSENT = -1.0
 """Stands for a neighbour or an interval that is not there."""
 
