@@ -96,9 +96,13 @@ def _medians(values: Floats, step: Ints, n_steps: int) -> Floats:
     medians = np.full(n_steps, np.nan)
     known = np.isfinite(values)
     values, step = values[known], step[known]
+    values = values[np.lexsort((values, step))]
     edges = np.searchsorted(step, np.arange(n_steps + 1))
-    for k in np.flatnonzero(np.diff(edges) >= MIN_BEATS):
-        medians[k] = np.median(values[edges[k] : edges[k + 1]])
+    number = np.diff(edges)
+    k = np.flatnonzero(number >= MIN_BEATS)
+    low = edges[k] + (number[k] - 1) // 2
+    high = edges[k] + number[k] // 2
+    medians[k] = (values[low] + values[high]) / 2.0
     return medians
 
 
