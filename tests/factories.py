@@ -111,8 +111,10 @@ def issue_unit(
 
 def ecg_counts(first_sample: int, n_samples: int, n_leads: int = 1) -> NDArray[np.int32]:
     """Samples that tell their own position: any mix-up shows."""
-    position = np.arange(first_sample, first_sample + n_samples, dtype=np.int64)
-    wave = (position * 2654435761 % 4001 - 2000).astype(np.int32)
+    mixed = np.arange(first_sample, first_sample + n_samples, dtype=np.uint64)
+    mixed = (mixed ^ (mixed >> np.uint64(7))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    wave = (mixed >> np.uint64(52)).astype(np.int32) - 2048
     return np.stack([wave + lead for lead in range(n_leads)], axis=1)
 
 
