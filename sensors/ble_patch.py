@@ -3,10 +3,9 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from sensors.errors import (
 from sensors.frames import Battery, Button, LinkReason, LinkState, PatchEvent, PatchInfo
 from sensors.link import GattLink, LinkOpener
 from sensors.packets import Press, SamplePacket
+from sensors.waiting import unless
 
 FETCH_CHUNK_S = 20.0
 FRUITLESS_FETCHES = 3  # a flipped bit may cost an answer; three times is no accident
@@ -119,7 +119,9 @@ class BlePatch:
         self._early.clear()
         link = await self._opener.open(self._gone.set)
         try:
-            info = await self._unless_gone(self._driver.begin(link, self._hear))
+            info = await unless(self._gone, self._driver.begin(link, self._hear))
+            if info is None:
+                raise LinkUnavailable(reason=LinkReason.OUT_OF_RANGE)
             if info.serial != self._serial:
                 raise WrongDevice(expected=self._serial, found=info.serial)
         except BadPacket as error:
@@ -138,21 +140,6 @@ class BlePatch:
         for said in early:
             self._hear(said)
         return info
-
-    async def _unless_gone(self, beginning: Coroutine[Any, Any, PatchInfo]) -> PatchInfo:
-        """Wait for the driver, but not for answers over a link that is lost."""
-        begin = asyncio.ensure_future(beginning)
-        gone = asyncio.ensure_future(self._gone.wait())
-        try:
-            await asyncio.wait({begin, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not begin.done():
-                raise LinkUnavailable(reason=LinkReason.OUT_OF_RANGE)
-            return begin.result()
-        finally:
-            for task in (begin, gone):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, SensorError):
-                    await task
 
     async def close(self) -> None:
         """End `events` and let go of the device."""

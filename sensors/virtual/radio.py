@@ -6,7 +6,6 @@ on the same air, offered as a `sensors.transport.Transport`.
 
 import asyncio
 import contextlib
-import struct
 import uuid as uuids
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from bumble.att import ATT_Error
 from bumble.controller import Controller
-from bumble.core import UUID, AdvertisingData, BaseBumbleError
+from bumble.core import UUID, BaseBumbleError
 from bumble.device import Connection, Device, Peer
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 from bumble.hci import Address
@@ -27,32 +26,17 @@ from bumble.transport.common import AsyncPipeSink
 from sensors.errors import LinkUnavailable, PairingRefused
 from sensors.frames import LinkReason
 from sensors.transport import CharacteristicFacts, ServiceFacts, Sighting
+from sensors.virtual.advertising import decode_advertising, encode_advertising
 from sensors.virtual.disturbance import Disturbance, RadioConditions
 from sensors.virtual.faults import Fault, FaultKind
-from sensors.virtual.unit import INDICATE, NOTIFY, READ, WRITE, PatchUnit
+from sensors.virtual.unit import WRITE, PatchUnit
+from sensors.waiting import unless
 
 TICK_S = 0.2
 MTU = 247
 LOWEST_MTU = 23
 POWERED_OFF = 0x15  # HCI: remote device terminated the connection due to power off
 _ADVERTISING_MS = 60
-_ADVERTISING_BYTES = 31
-_BASE_UUID = "-0000-1000-8000-00805f9b34fb"
-_SHORT_LIST = AdvertisingData.INCOMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS
-_LONG_LIST = AdvertisingData.INCOMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS
-_PROPERTIES = {
-    READ: Characteristic.Properties.READ,
-    WRITE: Characteristic.Properties.WRITE,
-    NOTIFY: Characteristic.Properties.NOTIFY,
-    INDICATE: Characteristic.Properties.INDICATE,
-}
-_PROPERTY_NAMES = {
-    Characteristic.Properties.READ: "read",
-    Characteristic.Properties.WRITE: "write",
-    Characteristic.Properties.WRITE_WITHOUT_RESPONSE: "write-without-response",
-    Characteristic.Properties.NOTIFY: "notify",
-    Characteristic.Properties.INDICATE: "indicate",
-}
 
 
 def _device(air: LocalLink, name: str, address: str) -> Device:
@@ -119,6 +103,7 @@ class RadioPatch:
         self._measured = 0
         self._away = False
         self._on_air = False
+        self._phone_gone = asyncio.Event()
 
     @property
     def time_s(self) -> float:
@@ -156,26 +141,21 @@ class RadioPatch:
             characteristics = []
             for item in specs:
                 properties = Characteristic.Properties(0)
+                permissions = Characteristic.READABLE | Characteristic.WRITEABLE
+                if self._conditions.needs_bond and WRITE in item.properties:
+                    permissions |= Characteristic.WRITE_REQUIRES_ENCRYPTION
                 for name in item.properties:
-                    properties |= _PROPERTIES[name]
+                    properties |= Characteristic.Properties[name.upper()]
                 characteristic: Characteristic[bytes] = Characteristic(
                     item.uuid,
                     properties,
-                    self._permissions(item.properties),
+                    permissions,
                     self._value(item.uuid),
                 )
                 self._characteristics[item.uuid] = characteristic
                 characteristics.append(characteristic)
             services.append(Service(service_uuid, characteristics))
         return services
-
-    def _permissions(self, properties: frozenset[str]) -> Any:
-        permissions = Characteristic.READABLE
-        if WRITE in properties:
-            permissions |= Characteristic.WRITEABLE
-            if self._conditions.needs_bond:
-                permissions |= Characteristic.WRITE_REQUIRES_ENCRYPTION
-        return permissions
 
     def _value(self, uuid: str) -> CharacteristicValue[bytes]:
         def read(_: Connection) -> bytes:
@@ -195,20 +175,9 @@ class RadioPatch:
     # -- presence ----------------------------------------------------------------
 
     async def _advertise(self) -> None:
-        services = []
-        for text in self.unit.advertised_services:
-            uuid = uuids.UUID(text)
-            if text.endswith(_BASE_UUID):
-                services.append((_SHORT_LIST, struct.pack("<H", uuid.int >> 96)))
-            else:
-                services.append((_LONG_LIST, uuid.bytes[::-1]))
-        flags = (AdvertisingData.FLAGS, bytes([6]))
-        name = (AdvertisingData.COMPLETE_LOCAL_NAME, self.unit.name.encode())
-        said = bytes(AdvertisingData([flags, name, *services]))
-        if len(said) > _ADVERTISING_BYTES:  # what does not fit is told on request
-            said = bytes(AdvertisingData([flags, name]))
+        said, answered = encode_advertising(self.unit.name, self.unit.advertised_services)
         self._device.advertising_data = said
-        self._device.scan_response_data = bytes(AdvertisingData(services))
+        self._device.scan_response_data = answered
         await self._device.start_advertising(
             auto_restart=True,
             advertising_interval_min=_ADVERTISING_MS,
@@ -228,7 +197,12 @@ class RadioPatch:
     def _linked(self, connection: Connection) -> None:
         low = self._fault(FaultKind.LOW_MTU) is not None
         self._device.gatt_server.max_mtu = LOWEST_MTU if low else MTU
-        connection.on("disconnection", lambda *_: self.unit.link_lost())
+        self._phone_gone.clear()
+        connection.on("disconnection", self._lost)
+
+    def _lost(self, *_: object) -> None:
+        self._phone_gone.set()
+        self.unit.link_lost()
 
     def _fault(self, kind: FaultKind) -> Fault | None:
         return self._disturbance.active(kind, self.time_s)
@@ -276,11 +250,16 @@ class RadioPatch:
 
     async def _notify(self, connection: Connection, uuid: str, data: bytes) -> None:
         characteristic = self._characteristics[uuid]
-        with contextlib.suppress(BaseBumbleError, TimeoutError):
-            if uuid in self._spared:
-                await self._device.indicate_subscriber(connection, characteristic, data)
-            else:
+        if uuid not in self._spared:
+            with contextlib.suppress(BaseBumbleError):
                 await self._device.notify_subscriber(connection, characteristic, data)
+            return
+        # A phone that leaves never confirms; Bumble would wait for it for 30 s.
+        with contextlib.suppress(BaseBumbleError, TimeoutError):
+            await unless(
+                self._phone_gone,
+                self._device.indicate_subscriber(connection, characteristic, data),
+            )
 
 
 class VirtualAir:
@@ -354,17 +333,11 @@ class BumbleTransport:
 
     def _sighting(self, advertisement: Any) -> Sighting:
         address = str(advertisement.address).split("/")[0]
-        services: list[str] = []
-        data = AdvertisingData
-        for kind, value in advertisement.data.ad_structures:
-            if kind in (data.COMPLETE_LOCAL_NAME, data.SHORTENED_LOCAL_NAME):
-                self._names[address] = bytes(value).decode("utf-8", "replace")
-            elif kind == _SHORT_LIST:
-                services.append(_text(UUID.from_bytes(bytes(value[:2]))))
-            elif kind == _LONG_LIST:
-                services.append(_text(UUID.from_bytes(bytes(value[:16]))))
+        name, services = decode_advertising(advertisement.data.ad_structures)
+        if name is not None:
+            self._names[address] = name
         name = self._names.get(address)
-        return Sighting(address, name, tuple(services), advertisement.rssi)
+        return Sighting(address, name, services, advertisement.rssi)
 
     async def connect(
         self, address: str, on_gone: Callable[[], None], timeout_s: float
@@ -419,7 +392,9 @@ class BumbleTransport:
                 link.proxies[item.handle] = item
                 await self._asked(address, item.discover_descriptors())
                 names = tuple(
-                    name for bit, name in _PROPERTY_NAMES.items() if item.properties & bit
+                    str(bit.name).lower().replace("_", "-")
+                    for bit in Characteristic.Properties
+                    if item.properties & bit
                 )
                 facts.append(CharacteristicFacts(_text(item.uuid), item.handle, names))
             uuid = _text(service.uuid)

@@ -4,10 +4,12 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
 from sensors.ble import Backend, BleScanner, backend_over
+from sensors.frames import EcgFrame, PatchEvent
 from sensors.profiles import anxin_pairing
 from sensors.virtual.anxin_unit import AnxinUnit, UnitMaker
 from sensors.virtual.disturbance import RadioConditions
@@ -66,3 +68,24 @@ async def world(
     finally:
         for patch in made.patches:
             await patch.stop()
+
+
+async def listen(patch: Any, until_sample: int, *, complete: bool = True) -> list:
+    """Collect events until a live frame reaches a sample and nothing is missing."""
+    heard: list[PatchEvent] = []
+    mark: int | None = None
+    await patch.connect()
+    async with contextlib.aclosing(patch.events()) as events:
+        async for event in events:
+            heard.append(event)
+            if not isinstance(event, EcgFrame) or event.backfilled:
+                continue
+            if event.first_sample < until_sample:
+                continue
+            if mark is None and not (complete and patch.missing_samples):
+                # All that fills gaps has been said before this sample comes.
+                mark = patch.state.next_sample
+            if mark is not None and event.first_sample >= mark:
+                break
+    await patch.close()
+    return heard

@@ -1,7 +1,9 @@
 """The phone's transport against a fake of the Flet service (experimental)."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from sensors.frames import EcgFrame, Gap, LinkReason, LinkState
 from sensors.phone_radio import PhoneError, PhoneTransport
 from sensors.transport import Sighting, Transport
 
-from .conftest import CODE, anxin_unit, now, rng, world
+from .conftest import CODE, anxin_unit, listen, now, rng, world
 
 CAMEL = {"write-without-response": "writeWithoutResponse"}
 
@@ -21,13 +23,14 @@ class FakePhone:
 
     def __init__(self, radio: Transport) -> None:
         self.radio = radio
-        self.on_scan_result = self.on_characteristic_value = None
-        self.on_connection_change = None
+        self.on_scan_result: Callable | None = None
+        self.on_characteristic_value: Callable | None = None
+        self.on_connection_change: Callable | None = None
         self.trouble: str | None = None
         self.handles: dict[tuple[str, str], int] = {}
         self.uuids: dict[int, str] = {}
 
-    async def _do(self, question):
+    async def _do(self, question: Coroutine) -> Any:
         if self.trouble:
             question.close()
             raise PhoneError(self.trouble)
@@ -113,22 +116,14 @@ def test_a_patch_streams_through_the_phone_and_comes_back_after_a_walk():
             scanner = BleScanner(now=now, rng=rng(), backend=backend)
             (found,) = await scanner.scan(0.3)
             patch = scanner.open(found, CODE)
-            await patch.connect()
-            heard = []
-            async for event in patch.events():
-                heard.append(event)
-                fresh = isinstance(event, EcgFrame) and not event.backfilled
-                if fresh and len(heard) == 12:
-                    made.patches[0].walk_away()
-                    asyncio.get_running_loop().call_later(1.0, made.patches[0].come_back)
-                gaps = any(isinstance(one, Gap) for one in heard)
-                if gaps and not patch.missing_samples:
-                    break
-            await patch.close()
-            return heard
+            loop = asyncio.get_running_loop()
+            loop.call_later(1.0, made.patches[0].walk_away)
+            loop.call_later(2.0, made.patches[0].come_back)
+            return await listen(patch, 250 * 14)
 
     heard = asyncio.run(asyncio.wait_for(play(), 30))
     assert LinkState(LinkReason.OUT_OF_RANGE) in heard
+    assert any(isinstance(event, Gap) for event in heard)
     frames = [event for event in heard if isinstance(event, EcgFrame)]
     samples = [
         i for f in frames for i in range(f.first_sample, f.first_sample + len(f.counts))

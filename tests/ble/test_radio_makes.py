@@ -17,7 +17,7 @@ from sensors.virtual.hearts import named_heart
 from sensors.virtual.memoryless_units import MovesenseUnit, PolarUnit
 from sensors.virtual.source import SampleSource
 
-from .conftest import world
+from .conftest import listen, world
 
 
 def polar(name: str = "sinus_calm") -> PolarUnit:
@@ -26,7 +26,8 @@ def polar(name: str = "sinus_calm") -> PolarUnit:
 
 def truth_in(source: SampleSource, scale: float) -> np.ndarray:
     counts = source.read(round(120 * source.fs_hz)).counts[:, 0]
-    return np.rint(counts * scale / source.gain_counts_per_mv).astype(np.int32)
+    truth: np.ndarray = np.rint(counts * scale / source.gain_counts_per_mv)
+    return truth.astype(np.int32)
 
 
 def lies_in(piece: np.ndarray, whole: np.ndarray) -> bool:
@@ -34,23 +35,18 @@ def lies_in(piece: np.ndarray, whole: np.ndarray) -> bool:
     return any(np.array_equal(whole[s : s + len(piece)], piece) for s in starts)
 
 
-async def listen(unit, until_s: float, *, speed=4.0, faults=()) -> tuple:
+async def hear(unit, until_s: float, *, speed=4.0, faults=()) -> tuple:
     async with world(unit, speed=speed, faults=faults) as made:
         (advertisement,) = await made.scanner.scan(0.3)
         patch = made.scanner.open(advertisement, code="")
         info = await patch.connect()
-        heard = []
-        async for event in patch.events():
-            heard.append(event)
-            fresh = isinstance(event, EcgFrame)
-            if fresh and event.first_sample >= until_s * info.fs_hz:
-                break
         await patch.close()
-        return info, heard
+        patch = made.scanner.open(advertisement, code="")
+        return info, await listen(patch, round(until_s * info.fs_hz))
 
 
 def play(*args, **options) -> tuple:
-    return asyncio.run(asyncio.wait_for(listen(*args, **options), 40))
+    return asyncio.run(asyncio.wait_for(hear(*args, **options), 40))
 
 
 def frames(heard) -> list[EcgFrame]:
@@ -68,8 +64,8 @@ def test_our_driver_reads_a_polar():
 
 
 def test_a_polar_keeps_nothing_so_a_walk_away_stays_a_gap_of_the_right_length():
-    away = Fault(FaultKind.RANGE_LOSS, at_s=12, duration_s=12)
-    _, heard = play(polar(), 50, faults=(away,))
+    away = Fault(FaultKind.RANGE_LOSS, at_s=16, duration_s=12)
+    _, heard = play(polar(), 40, speed=6.0, faults=(away,))
     assert LinkState(LinkReason.OUT_OF_RANGE) in heard
     (gap,) = [event for event in heard if isinstance(event, Gap)]
     truth = truth_in(named_heart("sinus_calm", fs_hz=130), 1000)
@@ -113,14 +109,20 @@ def test_a_third_party_client_streams_ecg_from_our_polar(monkeypatch):
                 "Polar H10 VIRT0042", timeout=5
             )
             got: list = []
+            enough = asyncio.Event()
+
+            def take(frame) -> None:
+                got.append(frame)
+                if len(got) == 8:
+                    enough.set()
+
             async with PolarDevice(device) as their:
                 features = await their.get_available_features()
                 settings = await their.request_stream_settings(PmdMeasurementType.ECG)
                 await their.start_ecg_stream(
-                    ecg_callback=got.append, sample_rate=130, resolution=14
+                    ecg_callback=take, sample_rate=130, resolution=14
                 )
-                while len(got) < 8:
-                    await asyncio.sleep(0.1)
+                await asyncio.wait_for(enough.wait(), 20)
                 await their.stop_ecg_stream()
             return features, settings, got
 
@@ -138,13 +140,16 @@ def test_the_heart_rate_service_tells_the_rr_intervals_of_the_heart():
         async with world(polar(), speed=4.0) as made:
             (found,) = await made.scanner.scan(0.3)
             client = bleak.BleakClient(found.address, backend=made.backend[1])
+            enough = asyncio.Event()
+
+            def take(_, data: bytearray) -> None:
+                values.append(heart_rate.decode_heart_rate(bytes(data)))
+                if len(values) == 8:
+                    enough.set()
+
             async with client:
-                await client.start_notify(
-                    heart_rate.HEART_RATE,
-                    lambda _, d: values.append(heart_rate.decode_heart_rate(bytes(d))),
-                )
-                while len(values) < 8:
-                    await asyncio.sleep(0.1)
+                await client.start_notify(heart_rate.HEART_RATE, take)
+                await asyncio.wait_for(enough.wait(), 20)
         return values
 
     values = asyncio.run(asyncio.wait_for(follow(), 30))

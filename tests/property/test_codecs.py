@@ -14,6 +14,7 @@ from sensors.packets import FetchRequest, SamplePacket
 from sensors.profiles import anxin_pairing as pairing
 from sensors.profiles import anxin_patch as anxin
 from sensors.profiles import heart_rate, movesense, polar_pmd
+from sensors.virtual import advertising
 
 u8 = st.integers(0, 255)
 u16 = st.integers(0, 2**16 - 1)
@@ -271,3 +272,30 @@ def test_only_the_right_code_proves_itself():
     assert not pairing.same_tag(tag, pairing.patch_tag(wrong, phone, patch, "0042"))
     assert not pairing.same_tag(tag, pairing.phone_tag(right, phone, patch, "0042"))
     assert not pairing.same_tag(tag, pairing.patch_tag(right, phone, patch, "0043"))
+
+
+short = st.integers(0, 2**16 - 1).map(lambda n: f"{n:08x}{advertising.BASE_UUID}")
+names = st.text(min_size=1, max_size=26).filter(lambda text: len(text.encode()) <= 26)
+
+
+def parts_of(data: bytes) -> list[tuple[int, bytes]]:
+    parts = []
+    while data:
+        parts.append((data[1], data[2 : 1 + data[0]]))
+        data = data[1 + data[0] :]
+    return parts
+
+
+@given(name=names, services=st.lists(st.uuids().map(str) | short, max_size=2))
+def test_advertisements_fit_the_air_and_come_back(name, services):
+    said, answered = advertising.encode_advertising(name, services)
+    assert len(said) <= advertising.MAX_BYTES
+    heard, _ = advertising.decode_advertising(parts_of(said))
+    assert heard == name
+    _, told = advertising.decode_advertising(parts_of(answered))
+    assert list(told) == services
+
+
+@given(st.lists(st.tuples(u8, st.binary(max_size=31)), max_size=5))
+def test_any_advertisement_can_be_read(parts):
+    advertising.decode_advertising(parts)

@@ -151,7 +151,8 @@ def test_st_depression_moves_the_segment_after_the_j_point():
     ecg_mv = block.counts[:, 0] / 400
 
     def st_mv(beats) -> float:
-        return np.median([ecg_mv[b.sample + 25] - ecg_mv[b.sample - 22] for b in beats])
+        levels = [ecg_mv[b.sample + 25] - ecg_mv[b.sample - 22] for b in beats]
+        return float(np.median(levels))
 
     before = [b for b in block.beats if 1 < b.sample / 250 < 29]
     late = [b for b in block.beats if 60 < b.sample / 250 < 88]
