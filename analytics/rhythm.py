@@ -16,6 +16,7 @@ from analytics.rhythm_beats import (
     subtract,
 )
 from analytics.rhythm_conduction import find_blocks
+from analytics.rhythm_confirm import confirm_runs
 from analytics.rhythm_fibrillation import find_fibrillation
 from analytics.rhythm_patterns import (
     paced_rhythm,
@@ -102,7 +103,7 @@ def find_episodes(
     vf = spans_of(fibrillation)
     noise = subtract(unreadable, vf)
     runs = [
-        *_outside(ventricular_runs(table, ecg_mv), vf),
+        *_outside(confirm_runs(ventricular_runs(table, ecg_mv), table, ecg_mv), vf),
         *fibrillation,
     ]
     wide = spans_of(runs, Rhythm.VT, Rhythm.PVT, Rhythm.VFIB, Rhythm.VFL, Rhythm.IVR)

@@ -11,11 +11,12 @@ from analytics.types import Ecg, Episode, Flags
 from analytics.vocabulary import Rhythm
 
 BLOCK_BEATS: Final = 24  # beats averaged for one P wave
-LONG_PR_MS: Final = 210.0  # ms; first degree is over 200 ms, 10 ms for one lead's doubt
+LONG_PR_MS: Final = 220.0  # ms; first degree is over 200 ms, 20 ms for one lead's doubt
 MIN_BLOCKS: Final = 2  # averaged stretches in a row before first degree is said
 P_EVIDENCE: Final = 0.6  # mean correlation of single P waves with their average
 DROPPED: Final = 1.6  # of the usual interval from which a beat may have been dropped
-P_MATCH: Final = 0.8  # correlation of a wave in the gap with the conducted P wave
+CALM_S: Final = 0.5  # s; usual interval below which a longer one is just the end of a run
+P_MATCH: Final = 0.85  # correlation of a wave in the gap with the conducted P wave
 WENCKEBACH_MS: Final = 40.0  # ms by which PR falls over the dropped beat: type I
 ONE_LEAD: Final = 0.6  # most that may be believed of block seen in one lead
 _BEFORE_S: Final = 0.40  # s before R where P waves are looked for
@@ -43,7 +44,7 @@ def find_blocks(
 ) -> list[Episode]:
     """Find possible first-degree and second-degree atrioventricular block.
 
-    First degree: the averaged P wave begins more than 210 ms before the QRS in two
+    First degree: the averaged P wave begins more than 220 ms before the QRS in two
     stretches of 24 beats in a row. Second degree: a gap of 1.6 usual intervals or more
     holds a wave of the shape of the conducted P waves where the next one is due.
     Third-degree block is not told: one lead does not show dissociation well enough.
@@ -217,12 +218,21 @@ def _second_degree(
 
 
 def _usual_interval(rr_s: Floats) -> Floats:
-    """Median of the eight intervals before each beat."""
-    filled = np.where(np.isfinite(rr_s), rr_s, np.nanmedian(rr_s))
-    padded = np.concatenate([np.full(8, filled[0]), filled[:-1]])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 8)[: rr_s.size]
-    usual: Floats = np.median(windows, axis=1)
-    return usual
+    """Median of the eight intervals before each beat, or of the sixty if that is longer.
+
+    After a fast run the ordinary interval is long only against the run.
+    """
+    known = np.isfinite(rr_s)
+    if not known.any():
+        return np.full(rr_s.size, np.inf)
+    filled = np.where(known, rr_s, np.median(rr_s[known]))
+    medians = []
+    for width in (8, 60):
+        padded = np.concatenate([np.full(width, filled[0]), filled[:-1]])
+        windows = np.lib.stride_tricks.sliding_window_view(padded, width)[: rr_s.size]
+        medians.append(np.median(windows, axis=1))
+    usual: Floats = np.maximum(*medians)
+    return np.where(usual < CALM_S, np.inf, usual)
 
 
 def _match(ecg_mv: Ecg, due: int, wave: PWave, fs: float) -> float:

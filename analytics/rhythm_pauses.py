@@ -40,7 +40,8 @@ def find_pauses(
 
     A pause with a steep wave in it (a missed beat or an artefact), with signal of grade
     C or X, or within ventricular fibrillation is none. Asystole also needs contact: no
-    flat or lead-off window, and the noise floor of a living input.
+    flat or lead-off window, usable beats on both sides, and the noise floor of a living
+    input.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ def find_pauses(
         if trusted and np.isfinite(beats.rr_s[k]):
             out.append(_pause(beats, int(k), seconds, af, blocks))
         contact = ecg_mv is not None and _contact(ecg_mv, first, end, beats.fs, quality)
-        if seconds >= ASYSTOLE_S and contact:
+        if seconds >= ASYSTOLE_S and contact and trusted:
             evidence = {"rr_ms": 1000.0 * seconds, "contact": 1.0}
             confidence = float(beats.confidence[k - 1 : k + 1].mean())
             out.append(Episode(Rhythm.ASYS, first, end, confidence, evidence))

@@ -1,0 +1,96 @@
+"""Second look at ventricular runs: what intervals and waveform say of the classes.
+
+Noise makes rows of false "ventricular" beats. They come at irregular intervals and no
+two look alike, while tachycardia is regular and of one shape; and where it is neither
+(fibrillation, polymorphic tachycardia), the waveform itself shows it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from analytics.rhythm_beats import BeatArrays, Floats
+from analytics.rhythm_ventricular import examine
+from analytics.rhythm_waveform import WINDOW_S
+from analytics.types import Ecg, Episode
+from analytics.vocabulary import Rhythm
+
+LONG_BEATS: Final = 6  # beats from which a run is long (EC57) and gets the second look
+BORNE_OUT: Final = 0.3  # likeness of its best window: the waveform itself says so
+POLYMORPHIC: Final = 0.4  # mean likeness that changing shapes need to be believed
+REGULAR: Final = 0.15  # median change over the interval: regular
+ONE_SHAPE: Final = 0.65  # mean correlation of successive complexes: of one shape
+SLOW_BPM: Final = 120.0  # /min; slower, regular and not borne out: idioventricular
+SHORT_SPREAD: Final = 2.0  # longest over shortest interval of a short run
+
+
+def confirm_runs(
+    runs: Sequence[Episode], beats: BeatArrays, ecg_mv: Ecg | None
+) -> list[Episode]:
+    """Keep the runs that intervals and waveform bear out.
+
+    Parameters
+    ----------
+    runs : sequence of Episode
+        From `ventricular_runs`.
+    beats : BeatArrays
+    ecg_mv : ndarray of float64, shape (n_samples,) or None
+        Without a signal all runs are kept as they are.
+
+    Returns
+    -------
+    list of Episode
+        Slow regular runs of six or more that the waveform does not bear out become
+        ``IVR``; ``vf_likeness`` and ``rr_irregularity`` are added to the evidence.
+    """
+    if ecg_mv is None:
+        return list(runs)
+    out: list[Episode] = []
+    for run in runs:
+        kept = _confirm(run, beats, ecg_mv)
+        if kept is not None:
+            out.append(kept)
+    return out
+
+
+def _confirm(run: Episode, beats: BeatArrays, ecg_mv: Ecg) -> Episode | None:
+    if run.rhythm is Rhythm.COUPLET:
+        return run
+    end = run.offset_sample if run.offset_sample is not None else beats.end_sample
+    i, j = np.searchsorted(beats.sample, [run.onset_sample, end])
+    rr_s = beats.rr_s[i + 1 : j]
+    rr_s = rr_s[np.isfinite(rr_s)]
+    if rr_s.size < 2:
+        return run
+    if run.evidence["beats"] < LONG_BEATS and run.rhythm is not Rhythm.PVT:
+        spread = float(rr_s.max() / rr_s.min())
+        return run if spread <= SHORT_SPREAD else None
+    change = np.abs(np.diff(rr_s))
+    irregularity = float(np.median(change) / np.median(rr_s)) if change.size else 0.0
+    likeness = _likeness(ecg_mv, beats.fs, run.onset_sample, end)
+    evidence = {
+        **run.evidence,
+        "rr_irregularity": irregularity,
+        "vf_likeness": float(likeness.mean()) if likeness.size else 0.0,
+    }
+    seen = replace(run, evidence=evidence)
+    if run.rhythm is Rhythm.PVT:
+        return seen if evidence["vf_likeness"] >= POLYMORPHIC else None
+    if likeness.size and float(likeness.max()) >= BORNE_OUT:
+        return seen
+    if irregularity >= REGULAR or evidence.get("shape_likeness", 1.0) < ONE_SHAPE:
+        return None
+    if run.rhythm is Rhythm.VT and evidence["rate_bpm"] < SLOW_BPM:
+        return replace(seen, rhythm=Rhythm.IVR)
+    return seen
+
+
+def _likeness(ecg_mv: Ecg, fs: float, onset: int, end: int) -> Floats:
+    """Likeness to fibrillation of windows 1 s apart that lie mostly in the run."""
+    length = round(WINDOW_S * fs)
+    last = max(onset, end - length) + round(0.5 * fs)
+    starts = np.arange(max(0, onset - round(0.5 * fs)), last, round(fs), dtype=np.int64)
+    starts = starts[starts + length <= ecg_mv.size]
+    return examine(ecg_mv, fs, starts).likeness
