@@ -1,0 +1,447 @@
+"""Accuracy and speed of the analysis beside its open peers, written to docs/benchmarks.md.
+
+Every number comes from this run: the peers are measured on the same records, the same
+first lead and the same machine, or left out when they are not installed
+(``pip install sleepecg openecg`` into the environment adds them). The data stay outside
+the repository.
+
+    scripts/bench analytics [--data DIR] [--out FILE] [--only qrs,beats,af,vf,speed]
+"""
+
+import argparse
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal
+
+from analytics import ec57, ec57_episodes, qrs, rhythm
+from analytics.holter import ALGORITHM_VERSION, analyze_holter, read_ecg
+from analytics.holter_annotations import rhythm_spans, to_annotations, to_beats
+from analytics.records import read_annotations, read_record, record_header
+from analytics.records_evaluate import ec57_annotations
+from analytics.records_types import RecordAnnotations
+
+ROOT = Path(__file__).resolve().parent.parent
+Samples = NDArray[np.int64]
+Detector = Callable[[NDArray[np.float64], float], Samples]
+PACED = ("102", "104", "107", "217")
+DAY_FS = 250.0  # Hz of the 24-h recording
+DAY_S = 86400.0
+SPEED_LIMIT_S = 900.0  # s of wall clock before a peer's speed run is given up
+VENTRICULAR = ("VT", "VFIB", "VF", "VFL")
+
+
+def detectors() -> dict[str, Detector]:
+    """Ours and every installed peer's R-peak detector, by name and version."""
+    found: dict[str, Detector] = {f"anxin {ALGORITHM_VERSION}": qrs.detect_r_peaks}
+    if installed("sleepecg"):
+        sleepecg = importlib.import_module("sleepecg")
+        found[named("sleepecg")] = lambda ecg, fs: np.asarray(
+            sleepecg.detect_heartbeats(ecg, fs), np.int64
+        )
+    processing = importlib.import_module("wfdb.processing")
+    found[f"wfdb xqrs {version('wfdb')}"] = lambda ecg, fs: np.asarray(
+        processing.xqrs_detect(ecg, fs, verbose=False), np.int64
+    )
+    neurokit = importlib.import_module("analytics._neurokit")
+    found[named("neurokit2")] = neurokit.detect_r_peaks
+    return found
+
+
+def installed(name: str) -> bool:
+    """Whether an optional package is there."""
+    return importlib.util.find_spec(name) is not None
+
+
+def version(name: str) -> str:
+    """Version of an installed package."""
+    return importlib.metadata.version(name)
+
+
+def named(name: str) -> str:
+    """Name and version, as tables show them."""
+    return f"{name} {version(name)}"
+
+
+def lead_of(path: Path) -> tuple[NDArray[np.float64], float]:
+    """Read the first lead in mV; missing samples are 0, as the peers cannot take them."""
+    recording = read_record(path, leads=[0])
+    return np.nan_to_num(recording.lead_mv(0)), recording.fs
+
+
+def with_atr(folder: Path, keep: Callable[[str], bool] = lambda name: True) -> list[Path]:
+    """Records of a folder that have beat annotations and a signal, in order."""
+    stems = sorted(p.with_suffix("") for p in folder.glob("*.atr"))
+    return [p for p in stems if keep(p.name) and p.with_suffix(".dat").is_file()]
+
+
+# QRS
+
+
+def qrs_rows(data: Path) -> list[list[str]]:
+    """QRS sensitivity and predictive value of every detector on every database."""
+    sets: list[tuple[str, list[Path], float]] = [
+        ("MIT-BIH, not paced", with_atr(data / "mitdb", lambda n: n not in PACED), 300.0),
+        ("MIT-BIH, paced", with_atr(data / "mitdb", lambda n: n in PACED), 300.0),
+        ("QT database", with_atr(data / "qtdb"), 0.0),
+        ("CPSC 2021", with_atr(data / "cpsc2021"), 0.0),
+    ]
+    for snr in ("12", "06", "00", "_6"):
+        name = f"118e{snr}"
+        records = with_atr(data / "nstdb", lambda n, name=name: n == name)  # type: ignore[misc]
+        label = {"12": "12", "06": "6", "00": "0", "_6": "-6"}[snr]
+        sets.append((f"Noise stress 118, {label} dB", records, 300.0))
+    rows = []
+    for label, records, start_s in sets:
+        if not records:
+            continue
+        for name, detect in detectors().items():
+            results = {r.name: qrs_statistics(r, detect, start_s) for r in records}
+            gross = ec57.summarize(list(results.values()))
+            worst = min(results, key=lambda k: harmonic(results[k]))
+            rows.append(
+                [
+                    label,
+                    str(len(records)),
+                    name,
+                    percent(gross["qrs_se"].gross_pct),
+                    percent(gross["qrs_ppv"].gross_pct),
+                    worst,
+                ]
+            )
+    return rows
+
+
+def harmonic(statistics: dict[str, ec57.Ratio]) -> float:
+    """Harmonic mean of sensitivity and predictive value, for finding the worst record."""
+    se, ppv = statistics["qrs_se"].pct or 0.0, statistics["qrs_ppv"].pct or 0.0
+    return 2 * se * ppv / (se + ppv) if se + ppv else 0.0
+
+
+def qrs_statistics(path: Path, detect: Detector, start_s: float) -> dict[str, ec57.Ratio]:
+    """Compare one detector's beats with the reference of one record."""
+    ecg, fs = lead_of(path)
+    try:
+        peaks = detect(ecg, fs)
+    except (ValueError, IndexError, ZeroDivisionError, KeyError):  # a peer gave up
+        peaks = np.empty(0, np.int64)
+    test = ec57.Annotations(peaks, ["N"] * len(peaks))
+    reference = ec57_annotations(read_annotations(path, "atr"), len(ecg))
+    got = ec57.compare_beats(reference, test, fs, end_sample=len(ecg), start_s=start_s)
+    return dict(got.statistics)
+
+
+# Beat classes
+
+
+def beat_rows(data: Path) -> list[list[str]]:
+    """V and S beats of ours, per record and gross, first lead, 5 min skipped."""
+    rows, all_statistics = [], []
+    for path in with_atr(data / "mitdb", lambda n: n not in PACED):
+        annotated, fs, end = annotated_by_us(path)
+        reference = ec57_annotations(read_annotations(path, "atr"), end)
+        test = ec57_annotations(annotated, end)
+        got = ec57.compare_beats(reference, test, fs, end_sample=end).statistics
+        all_statistics.append(got)
+        rows.append([path.name, *(counted(got[k]) for k in BEAT_COLUMNS)])
+    if rows:
+        summary = ec57.summarize(all_statistics)
+        gross = [percent(summary[k].gross_pct) for k in BEAT_COLUMNS]
+        average = [percent(summary[k].average_pct) for k in BEAT_COLUMNS]
+        rows += [["**gross**", *gross], ["**average**", *average]]
+    return rows
+
+
+BEAT_COLUMNS = ("qrs_se", "qrs_ppv", "v_se", "v_ppv", "s_se", "s_ppv")
+
+
+def annotated_by_us(path: Path) -> tuple[RecordAnnotations, float, int]:
+    """Annotate the first lead as the command line does."""
+    recording = read_record(path, leads=[0])
+    reading = read_ecg(recording.lead_mv(0), recording.fs)
+    end = recording.n_samples
+    return to_annotations(reading.beats, reading.episodes, end), recording.fs, end
+
+
+# Rhythm
+
+
+def af_rows(data: Path) -> list[list[str]]:
+    """Fibrillation: duration statistics from given beats and from the signal."""
+    rows = []
+    days: dict[str, ec57_episodes.EpisodeComparison] = {}
+    for atr in sorted((data / "ltafdb").glob("*.atr")):
+        path = atr.with_suffix("")
+        given = read_annotations(path, "atr")
+        header = record_header(path)
+        if header is None:
+            continue
+        end = header.n_samples or int(given.sample[-1]) + 1
+        beats = to_beats(given, header.fs)
+        found = rhythm.find_episodes(beats, header.fs, end_sample=end, reviewed=True)
+        ours = to_annotations(beats, found, end)
+        days[path.name] = compare_rhythm(given, ours, ("AFIB",), header.fs, end)
+    signals: dict[str, ec57_episodes.EpisodeComparison] = {}
+    for path in with_atr(data / "cpsc2021"):
+        ours, fs, end = annotated_by_us(path)
+        reference = read_annotations(path, "atr")
+        signals[path.name] = compare_rhythm(reference, ours, ("AFIB",), fs, end)
+    for label, results in (("LTAF, given beats", days), ("CPSC 2021, signal", signals)):
+        if results:
+            rows.append([label, str(len(results)), *duration_cells(results)])
+    return rows
+
+
+def vf_rows(data: Path) -> list[list[str]]:
+    """VT, VF and flutter: duration, episodes of 10 s and more, false ones an hour."""
+    results: dict[str, ec57_episodes.EpisodeComparison] = {}
+    found = of = 0
+    false, hours = 0, 0.0
+    for path in with_atr(data / "vfdb"):
+        ours, fs, end = annotated_by_us(path)
+        reference = read_annotations(path, "atr")
+        results[path.name] = compare_rhythm(reference, ours, VENTRICULAR, fs, end)
+        long = [
+            s for s in rhythm_spans(reference, VENTRICULAR, end) if s[1] - s[0] >= 10 * fs
+        ]
+        test = rhythm_spans(ours, VENTRICULAR, end)
+        of += len(long)
+        found += sum(any(a < y and b > x for a, b in test) for x, y in long)
+        every = rhythm_spans(reference, VENTRICULAR, end)
+        false += sum(
+            b - a >= 10 * fs and not any(a < y and b > x for x, y in every) for a, b in test
+        )
+        hours += end / fs / 3600.0
+    if not results:
+        return []
+    cells = duration_cells(results)
+    per_hour = f"{false / hours:.2f}"
+    return [["vfdb, signal", str(len(results)), *cells, f"{found}/{of}", per_hour]]
+
+
+def compare_rhythm(
+    reference: RecordAnnotations,
+    ours: RecordAnnotations,
+    names: Sequence[str],
+    fs: float,
+    end: int,
+) -> ec57_episodes.EpisodeComparison:
+    """Compare the stretches of some rhythms, from the first sample on."""
+    return ec57_episodes.compare_episodes(
+        rhythm_spans(reference, names, end),
+        rhythm_spans(ours, names, end),
+        fs,
+        end_sample=end,
+        start_s=0.0,
+    )
+
+
+def duration_cells(
+    results: dict[str, ec57_episodes.EpisodeComparison],
+) -> list[str]:
+    """Gross duration sensitivity and predictive value, and the worst record."""
+    reference = sum(r.reference_s for r in results.values())
+    test = sum(r.test_s for r in results.values())
+    both = sum(r.overlap_s for r in results.values())
+
+    def wrong(name: str) -> float:
+        r = results[name]
+        return (r.reference_s - r.overlap_s) + (r.test_s - r.overlap_s)
+
+    worst = max(results, key=wrong)
+    return [
+        percent(100.0 * both / reference if reference else None),
+        percent(100.0 * both / test if test else None),
+        f"{worst} ({wrong(worst):.0f} s)",
+    ]
+
+
+# Speed
+
+
+def day_recording(data: Path) -> NDArray[np.float32]:
+    """24 h at 250 Hz: MIT-BIH records one after the other, each without its level."""
+    records = with_atr(data / "mitdb", lambda n: n not in PACED)
+    parts: list[NDArray[np.float32]] = []
+    need = int(DAY_S * DAY_FS)
+    while sum(map(len, parts)) < need:
+        ecg, fs = lead_of(records[len(parts) % len(records)])
+        ratio = signal.resample_poly(ecg - np.median(ecg), int(DAY_FS), int(fs))
+        parts.append(ratio.astype(np.float32))
+    return np.concatenate(parts)[:need]
+
+
+def speed_rows(data: Path) -> list[list[str]]:
+    """CPU seconds and peak memory for 24 h, each in a process of its own."""
+    names = ["load", f"anxin {ALGORITHM_VERSION}"]
+    names += [n for n in detectors() if not n.startswith("anxin")]
+    rows: list[list[str]] = []
+    base_s: float | None = None
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "day.npy"
+        np.save(file, day_recording(data))
+        for name in names:
+            got = measured(name, file)
+            if name.startswith("sleepecg") and got is not None:
+                base_s = got["cpu_s"]
+            rows.append([name, *speed_cells(name, got)])
+    for row in rows:
+        cpu = float(row[2]) if row[2][:1].isdigit() else None
+        multiple = cpu / base_s if cpu is not None and base_s else None
+        row.append("-" if multiple is None or row[0] == "load" else f"{multiple:.1f}")
+    return rows
+
+
+def speed_cells(name: str, got: dict[str, float] | None) -> list[str]:
+    """What was done, CPU seconds, peak memory."""
+    work = "whole analysis" if name.startswith("anxin") else "R peaks only"
+    work = "reading the array" if name == "load" else work
+    if got is None:
+        return [work, f"not done after {SPEED_LIMIT_S:.0f} s", "-"]
+    return [work, f"{got['cpu_s']:.1f}", f"{got['peak_gb']:.2f}"]
+
+
+def measured(name: str, file: Path) -> dict[str, float] | None:
+    """Run one candidate in a fresh process; None when it takes too long."""
+    command = [sys.executable, __file__, "--child", name, "--day", str(file)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, check=True, timeout=SPEED_LIMIT_S, cwd=ROOT
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def child(name: str, file: Path) -> None:
+    """Analyse the day and print CPU time and peak memory as JSON."""
+    ecg = np.load(file).astype(np.float64)
+    run: Callable[[], Any] = lambda: None  # noqa: E731
+    if name.startswith("anxin"):
+        run = lambda: analyze_holter(ecg, DAY_FS, lead_names=("MLII",)).to_json()  # noqa: E731
+    elif name != "load":
+        detect = detectors()[name]
+        run = lambda: detect(ecg, DAY_FS)  # noqa: E731
+    started = time.process_time()
+    run()
+    cpu_s = time.process_time() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0 / 1e9
+    print(json.dumps({"cpu_s": cpu_s, "peak_gb": peak}))
+
+
+# The page
+
+
+def percent(value: float | None) -> str:
+    """Two decimals, or a dash."""
+    return "-" if value is None else f"{value:.2f}"
+
+
+def counted(ratio: ec57.Ratio) -> str:
+    """Percentage with its counts, as small counts make loud percentages."""
+    if ratio.pct is None:
+        return "-"
+    return f"{ratio.pct:.2f} ({ratio.hits:.0f}/{ratio.of:.0f})"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Lay out a Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+SECTIONS: dict[str, tuple[str, Sequence[str], Callable[[Path], list[list[str]]]]] = {
+    "qrs": (
+        "QRS detection",
+        ("database", "records", "detector", "Se %", "+P %", "worst record"),
+        qrs_rows,
+    ),
+    "beats": (
+        "Beat classes, MIT-BIH without paced records",
+        ("record", "QRS Se", "QRS +P", "V Se", "V +P", "S Se", "S +P"),
+        beat_rows,
+    ),
+    "af": (
+        "Atrial fibrillation, duration",
+        ("records of", "records", "Se %", "+P %", "worst record (wrong time)"),
+        af_rows,
+    ),
+    "vf": (
+        "Ventricular tachycardia, fibrillation and flutter",
+        (
+            *("records of", "records", "duration Se %", "duration +P %", "worst record"),
+            *("episodes >= 10 s found", "false >= 10 s per hour"),
+        ),
+        vf_rows,
+    ),
+    "speed": (
+        "24 hours, one lead, 250 Hz, one thread",
+        ("program", "work", "CPU s", "peak GB", "multiple of sleepecg"),
+        speed_rows,
+    ),
+}
+
+
+def main() -> int:
+    """Run the chosen sections and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "ecg")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
+    parser.add_argument("--only", default=",".join(SECTIONS))
+    parser.add_argument("--child")
+    parser.add_argument("--day", type=Path)
+    args = parser.parse_args()
+    if args.child:
+        child(args.child, args.day)
+        return 0
+    if not args.data.is_dir():
+        print(f"no recordings under {args.data}", file=sys.stderr)
+        return 1
+    wanted = args.only.split(",")
+    pages = {name: section(name, args.data) for name in SECTIONS if name in wanted}
+    write_page(args.out, pages)
+    return 0
+
+
+def section(name: str, data: Path) -> str:
+    """Measure one section and lay it out."""
+    title, head, rows = SECTIONS[name]
+    text = f"## {title}\n\n{table(head, rows(data))}\n"
+    print(text, flush=True)
+    return text
+
+
+MARK = "<!-- measured: {} -->"
+
+
+def write_page(path: Path, pages: dict[str, str]) -> None:
+    """Replace the measured sections of the page; what people wrote around them stays."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else "# Benchmarks\n"
+    stamp = f"Python {platform.python_version()}, numpy {np.__version__}"
+    for name, page in pages.items():
+        begin, end = MARK.format(name), MARK.format(f"end of {name}")
+        block = f"{begin}\n{page}\n{stamp}.\n{end}"
+        if begin in text and end in text:
+            before, rest = text.split(begin, 1)
+            text = before + block + rest.split(end, 1)[1]
+        else:
+            text = f"{text.rstrip()}\n\n{block}\n"
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
