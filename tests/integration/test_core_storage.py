@@ -18,6 +18,9 @@ from tests.factories import segment_body
 from tests.integration.conftest import Clinic, Ward, running_clinic
 
 
+CONTEXT = "clinic_server.migrations.run.MigrationContext"
+
+
 def limit_pages(db: Database, extra: int | None) -> None:
     """Let the file grow by ``extra`` pages only, as a full disk does; None: no limit."""
     with db.engine.connect() as connection:
@@ -136,7 +139,7 @@ def test_a_migration_that_fails_leaves_the_old_schema(
         def fault(*_: object) -> None:
             raise OSError("power cut")
 
-        monkeypatch.setattr(migrations.MigrationContext, "get_current_revision", fault)
+        monkeypatch.setattr(f"{CONTEXT}.get_current_revision", fault)
         with pytest.raises(OSError, match="power cut"):
             migrations.upgrade(db)
         monkeypatch.undo()
