@@ -83,7 +83,7 @@ def lead_of(path: Path) -> tuple[NDArray[np.float64], float]:
 
 
 def with_atr(folder: Path, keep: Callable[[str], bool] = lambda name: True) -> list[Path]:
-    """Records of a folder that have beat annotations and a signal, in order."""
+    """List the records of a folder that have beat annotations and a signal, in order."""
     stems = sorted(p.with_suffix("") for p in folder.glob("*.atr"))
     return [p for p in stems if keep(p.name) and p.with_suffix(".dat").is_file()]
 
@@ -306,7 +306,7 @@ def speed_rows(data: Path) -> list[list[str]]:
 
 
 def speed_cells(name: str, got: dict[str, float] | None) -> list[str]:
-    """What was done, CPU seconds, peak memory."""
+    """Say what was done, CPU seconds and peak memory."""
     work = "whole analysis" if name.startswith("anxin") else "R peaks only"
     work = "reading the array" if name == "load" else work
     if got is None:

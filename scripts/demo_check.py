@@ -119,7 +119,8 @@ class Screen(threading.Thread):
 
     def _read(self) -> None:
         where = {"after": self._last_id}
-        with self._http.stream("GET", "/console/stream", params=where, timeout=None) as line:
+        path = "/console/stream"
+        with self._http.stream("GET", path, params=where, timeout=None) as line:
             event = ""
             for text in line.iter_lines():
                 if text.startswith("event:"):

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, select
 
+from clinic_server.alarms import thresholds
 from clinic_server.bus import Bus
 from clinic_server.db import Database
 from clinic_server.devices import service as devices
@@ -123,6 +124,16 @@ def _fill(
             ends_at=now + timedelta(days=30),
             now=now,
         )
+    thresholds.override(
+        session,
+        first,
+        patient_id=None,
+        name="silence_low_min",
+        value=1,
+        reason="demo: silence shall be seen within two minutes",
+        expires_at=None,
+        now=now,
+    )
     wearers = _patients(session, (first, second), nurse, now)
     serials = _units(session, max(monitored, LOANED) + SPARE, now)
     zone = ZoneInfo(settings.time_zone)

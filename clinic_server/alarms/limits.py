@@ -95,7 +95,7 @@ LIMITS: Mapping[str, Limit] = {
         Limit("sleep_from_h", "E4 U5", 22, (18, 24), (20, 24), 0, False, _OWN),
         Limit("sleep_to_h", "E4 U5", 6, (3, 11), (5, 8), 0, False, _OWN),
         Limit("lead_off_min", "T2", 5, (1, 60), (3, 15), -1, False, _OWN),
-        Limit("silence_low_min", "T1", 15, (2, 720), (10, 60), -1, False, _MCOT),
+        Limit("silence_low_min", "T1", 15, (1, 720), (10, 60), -1, False, _MCOT),
         Limit("silence_medium_min", "T1", 30, (4, 1440), (20, 120), -1, False, _MCOT),
         Limit("battery_patient_pct", "T3", 20, (5, 50), (15, 30), 1, False, _OWN),
         Limit("battery_desk_pct", "T3", 10, (3, 40), (8, 20), 1, False, _OWN),
