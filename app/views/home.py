@@ -253,6 +253,11 @@ def nurse(ui: Ui) -> Contact | None:
     return next(iter(nurses or contacts), None)
 
 
+def contact_name(ui: Ui, contact: Contact) -> str:
+    """Say whom one rings: the name, or what they are when the clinic gave none."""
+    return contact.name or ui.t(f"contact.{contact.role}")
+
+
 def _whom(ui: Ui, status: Status) -> list[ft.Control]:
     contact = nurse(ui)
     if contact is None:
@@ -262,17 +267,18 @@ def _whom(ui: Ui, status: Status) -> list[ft.Control]:
         return [
             ft.Row(
                 [
-                    _hint(ui, ui.t("home.trouble", name=contact.name)),
+                    _hint(ui, ui.t("home.trouble", name=contact_name(ui, contact))),
                     link(ui, ui.t("home.call"), ring),
                 ],
                 wrap=True,
                 alignment=ft.MainAxisAlignment.CENTER,
             )
         ]
+    who_and_when = f"{contact_name(ui, contact)} {contact.hours}".strip()
     who = ft.Column(
         [
             text(ui, ui.t("home.whom"), SECONDARY, color="ink2", line=1.2),
-            text(ui, f"{contact.name} {contact.hours}".strip(), BODY, bold=True),
+            text(ui, who_and_when, BODY, bold=True),
         ],
         spacing=0,
         tight=True,

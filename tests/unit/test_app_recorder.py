@@ -1,0 +1,198 @@
+"""Frames become segments on the recording's own clock; a full phone is said, not hidden."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from app.heart_rate import HeartRateMeter, Trust
+from app.monitor import Monitor, TraceRing
+from app.recorder import Recorder
+from app.spool import Spool
+from clinic_server.wire.ecg import UploadState, decode_segment
+from sensors.frames import EcgFrame, GapCause, PatchInfo
+from sensors.virtual.hearts import named_heart
+from sensors.virtual.patch import VirtualPatch, Wear
+
+T0 = datetime(2026, 11, 23, 6, tzinfo=UTC)
+INFO = PatchInfo("AX-1", "m", "1", 250.0, ("ECG",), 400.0)
+
+
+class Wall:
+    def __init__(self) -> None:
+        self.now = T0
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def spool(tmp_path):
+    spool = Spool(tmp_path / "spool.sqlite", 10**8)
+    yield spool
+    spool.close()
+
+
+def make_recorder(spool, wall, **more):
+    options = {"segment_s": 1.0, "max_s": 86_400.0} | more
+    return Recorder(spool, INFO, clock=wall, mono_s=lambda: 1.0, **options)
+
+
+def frame(first, wall, n=50, contact=True, value=0):
+    return EcgFrame(first, np.full((n, 1), value, np.int32), wall.now, contact)
+
+
+def bodies(spool):
+    rows = spool._db.execute("SELECT body FROM segment ORDER BY place").fetchall()
+    return [decode_segment(body)[0] for (body,) in rows]
+
+
+def test_a_second_of_frames_is_one_segment(spool, wall):
+    recorder = make_recorder(spool, wall)
+    done = [one for i in range(10) for one in recorder.add(frame(i * 50, wall))]
+    assert [(d.first_sample, len(d.counts)) for d in done] == [(0, 250), (250, 250)]
+
+
+def test_a_gap_is_a_jump_with_its_cause_and_never_samples(spool, wall):
+    recorder = make_recorder(spool, wall)
+    recorder.add(frame(0, wall))
+    recorder.gap(GapCause.LINK)
+    recorder.add(frame(500, wall))
+    recorder.flush()
+    first, second = bodies(spool)
+    assert (first.first_sample, first.n_samples, first.gap_cause) == (0, 50, None)
+    assert (second.first_sample, second.n_samples, second.gap_cause) == (500, 50, "link")
+
+
+def test_contact_never_changes_inside_a_segment(spool, wall):
+    recorder = make_recorder(spool, wall)
+    recorder.add(frame(0, wall, contact=True))
+    recorder.add(frame(50, wall, contact=False))
+    recorder.flush()
+    assert [h.contact for h in bodies(spool)] == [True, False]
+
+
+def test_backfill_lands_in_its_hole(spool, wall):
+    recorder = make_recorder(spool, wall)
+    recorder.add(frame(0, wall))
+    recorder.gap(GapCause.LINK)
+    recorder.add(frame(500, wall))
+    for at in (50, 100):
+        recorder.add(frame(at, wall), late=True)
+    recorder.flush()
+    recorder.flush_late()
+    assert {(h.first_sample, h.n_samples) for h in bodies(spool)} == {
+        (0, 50),
+        (500, 50),
+        (50, 100),
+    }
+
+
+def test_a_restart_goes_on_with_the_recording_on_the_clock(spool, wall):
+    first = make_recorder(spool, wall)
+    for i in range(5):
+        wall.now += timedelta(seconds=0.2)
+        first.add(frame(i * 50, wall))
+    rid = first.rid
+    wall.now += timedelta(seconds=10)
+    second = make_recorder(spool, wall)
+    wall.now += timedelta(seconds=0.2)
+    second.add(frame(0, wall))
+    (done,) = second.flush()
+    assert (done.rid, done.seq) == (rid, 1)
+    assert done.first_sample == 250 + 10 * 250
+
+
+def test_a_clock_set_back_never_overwrites(spool, wall):
+    first = make_recorder(spool, wall)
+    first.add(frame(0, wall))
+    first.flush()
+    wall.now -= timedelta(hours=3)
+    second = make_recorder(spool, wall)
+    second.add(frame(0, wall))
+    (done,) = second.flush()
+    assert done.first_sample >= 50
+
+
+def test_a_day_is_one_recording(spool, wall):
+    recorder = make_recorder(spool, wall, max_s=1.0)
+    for i in range(10):
+        recorder.add(frame(i * 50, wall))
+    recorder.flush()
+    recordings = spool.recordings()
+    assert [one.ended for one in recordings] == [True, False]
+    assert [one.next_sample for one in recordings] == [250, 250]
+
+
+def test_a_full_phone_keeps_the_oldest_and_says_so(tmp_path, wall):
+    spool = Spool(tmp_path / "spool.sqlite", 700)
+    recorder = make_recorder(spool, wall)
+    for i in range(60):
+        recorder.add(frame(i * 50, wall))
+    assert recorder.full
+    assert recorder.lost_samples > 0
+    assert bodies(spool)[0].first_sample == 0
+    rid = recorder.rid
+    state = UploadState(next=99, missing=[], server_at=T0)
+    spool.confirm(rid, state)
+    for i in range(60, 70):
+        recorder.add(frame(i * 50, wall))
+    assert not recorder.full
+    spool.close()
+
+
+def test_only_what_the_clinic_has_is_deleted(spool, wall):
+    recorder = make_recorder(spool, wall)
+    for i in range(25):
+        recorder.add(frame(i * 50, wall))
+    rid = recorder.rid
+    state = UploadState(next=1, missing=[(1, 2)], server_at=T0)
+    assert spool.confirm(rid, state, 2) == 1, "2 is called missing: it stays"
+    assert spool.confirm(rid, state, 4) == 1
+    left = spool._db.execute("SELECT seq FROM segment ORDER BY seq").fetchall()
+    assert left == [(1,), (2,), (3,)]
+
+
+def test_the_ring_shows_a_hole_as_a_hole():
+    ring = TraceRing(250.0)
+    ring.put(0, np.ones(100, np.float32))
+    ring.put(200, np.full(100, 2, np.float32))
+    window = ring.window(0, 310)
+    assert np.isfinite(window[:100]).all()
+    assert np.isnan(window[100:200]).all()
+    assert np.isfinite(window[200:300]).all()
+    assert np.isnan(window[300:]).all()
+
+
+def test_the_phone_counts_a_calm_heart_and_nothing_else():
+    heart = named_heart("sinus_calm", seed=3)
+    meter = HeartRateMeter(250.0, 400.0)
+    for _ in range(30):
+        block = heart.read(250)
+        meter.add(block.first_sample, block.counts, contact=True)
+    rate = meter.now()
+    assert rate.trust is Trust.GOOD
+    assert rate.bpm is not None
+    assert 50 <= rate.bpm <= 90
+
+
+def test_the_monitor_refuses_a_patch_that_was_not_issued(spool, wall):
+    heart = named_heart("sinus_calm")
+    patch = VirtualPatch(heart, serial="AX-9", now=wall, wear=Wear(speed=50.0))
+    monitor = Monitor(
+        spool,
+        clock=wall,
+        mono_s=lambda: 0.0,
+        segment_s=1.0,
+        max_s=60.0,
+        on_change=lambda: None,
+    )
+    asyncio.run(monitor.run(patch, "AX-1"))
+    assert monitor.patch.refused == "sensors.wrong_device"
+    assert spool.recordings() == []
