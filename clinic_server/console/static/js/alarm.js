@@ -187,7 +187,11 @@ async function loadStrips() {
       }
     }
     drawStrips();
-    if (!was && runBeats().length > 2) callipers.toggle(span(), { focus: false });
+    // a run that fits the row is measured at once
+    const run = span();
+    if (!was && runBeats().length > 2 && run[1] < from + rowSamples()) {
+      callipers.toggle(run, { focus: false });
+    }
     // the last of the minute is often still on its way: fetch again until it is whole
     if (ecg.gaps.some(([, b]) => b >= ecg.end - ecg.first) && now() - data.event_ms < 120_000) {
       setTimeout(loadStrips, REFETCH_MS);

@@ -124,7 +124,7 @@ function drawAction(entry, card, nowMs) {
   // no trace and no way to the server while the line is lost
   entry.parts.open.hidden = isLost();
   if (entry.parts.strip) entry.parts.strip.hidden = isLost();
-  button.replaceChildren(label, ...(calling(card, nowMs) ? [h("kbd", { text: "A" })] : []));
+  button.replaceChildren(label, ...(!dead && calling(card, nowMs) ? [h("kbd", { text: "A" })] : []));
 }
 
 function draw(card, nowMs, isSelected) {
