@@ -27,6 +27,17 @@ def test_nn_leaves_out_every_interval_that_touches_an_ectopic_beat():
     assert nn.follows.tolist() == [False, True, False, True]
 
 
+def test_one_missed_and_one_false_beat_are_no_variability():
+    clean = [800] * 60
+    nn = series([*clean, 1600, *clean, 390, 410, *clean])
+    assert (nn.nn_ms == 800).all()
+    assert len(nn.nn_ms) == 180
+    assert nn.follows.sum() == 177
+    # Breathing arrhythmia of +-25 % stays.
+    breathing = [800 + 200 * np.sin(k / 2) for k in range(200)]
+    assert len(series(breathing).nn_ms) == 200
+
+
 def test_nn_does_not_bridge_a_gap():
     rr = np.array([np.nan, 1000, np.nan, 1000])
     nn = hrv.nn_series(np.array([0.0, 1, 60, 61]), rr, np.ones(4, dtype=bool))
