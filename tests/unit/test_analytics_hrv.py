@@ -13,7 +13,7 @@ def series(nn_ms, start_s=0.0):
     """All-normal beats with these intervals."""
     nn_ms = np.asarray(nn_ms, dtype=float)
     times = start_s + np.concatenate(([0.0], np.cumsum(nn_ms))) / 1000.0
-    rr = np.concatenate(([np.nan], nn_ms))
+    rr = np.concatenate(([np.nan], nn_ms)).astype(np.float64)
     return hrv.nn_series(times, rr, np.ones(len(times), dtype=bool))
 
 
@@ -91,8 +91,10 @@ def test_a_segment_with_less_than_80_percent_nn_does_not_count():
 
 def test_eighteen_hours_make_a_whole_day():
     nn = series([1000] * 200)
-    assert hrv.hrv_time(nn, 18 * 3600.0).whole_day
-    assert not hrv.hrv_time(nn, 18 * 3600.0 - 1).whole_day
+    for analysable_s, whole in ((18 * 3600.0, True), (18 * 3600.0 - 1, False)):
+        got = hrv.hrv_time(nn, analysable_s)
+        assert isinstance(got, HrvTime)
+        assert got.whole_day is whole
 
 
 def test_too_few_intervals_are_not_assessable():
@@ -131,6 +133,7 @@ def test_normalised_units_and_ratio_follow_from_the_bands():
     got = hrv.hrv_frequency(modulated(40.0, 0.1, 1500.0), 1500.0)
     assert isinstance(got, HrvFrequency)
     assert got.lf_nu == pytest.approx(100 * got.lf_ms2 / (got.lf_ms2 + got.hf_ms2))
+    assert got.lf_nu is not None
     assert got.hf_nu == pytest.approx(100 - got.lf_nu)
     assert got.lf_hf == pytest.approx(got.lf_ms2 / got.hf_ms2)
 

@@ -18,8 +18,8 @@ def heart(v_beats, after=AFTER, coupling=560, pause=1040, before=800):
         kinds += ["N"] * 10 + ["V"] + ["N"] * 16
     rr += [before] * 3
     kinds += ["N"] * 3
-    kinds = np.array(kinds)
-    return np.array(rr, dtype=float), kinds == "N", kinds == "V"
+    letters = np.array(kinds)
+    return np.array(rr, dtype=float), letters == "N", letters == "V"
 
 
 def test_onset_and_slope_are_those_computed_by_hand():
