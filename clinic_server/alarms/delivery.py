@@ -5,7 +5,7 @@ event was written to the connected console of a person who was called, or a chan
 accepted the message.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -33,25 +33,30 @@ def deliver(db: Database, now: datetime, base_url: str, send: Send = channels.se
     """
     with db.read() as session:
         parcels = notify_service.due(session, now, base_url)
-    if not parcels:
-        return 0
-    errors = notify_service.send_all(parcels, send)
-    with db.write() as session:
-        settled = notify_service.settle(session, errors, now)
-        _mark(session, sorted(settled.sent), "channel", now)
-        for alarm_id in settled.exhausted:
-            _next_step_now(session, alarm_id, now)
-        if settled.exhausted and notify_service.all_failing(session):
-            raise_condition(
-                session,
-                rule_id="T5",
-                code="alarms.channels_down",
-                dedupe_key=f"channels:{now:%Y-%m-%dT%H}",
-                patient_id=None,
-                onset_at=now,
-                now=now,
-            )
+
+    def note(errors: Mapping[int, str]) -> None:
+        with db.write() as session:
+            _settle(session, errors, now)
+
+    notify_service.send_all(parcels, send, note)
     return len(parcels)
+
+
+def _settle(session: Session, errors: Mapping[int, str], now: datetime) -> None:
+    settled = notify_service.settle(session, errors, now)
+    _mark(session, sorted(settled.sent), "channel", now)
+    for alarm_id in settled.exhausted:
+        _next_step_now(session, alarm_id, now)
+    if settled.exhausted and notify_service.all_failing(session):
+        raise_condition(
+            session,
+            rule_id="T5",
+            code="alarms.channels_down",
+            dedupe_key=f"channels:{now:%Y-%m-%dT%H}",
+            patient_id=None,
+            onset_at=now,
+            now=now,
+        )
 
 
 def reached_console(

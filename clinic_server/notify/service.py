@@ -25,7 +25,6 @@ CONSOLE = "console"
 """The screen of whoever is on duty: the channel that needs no set-up."""
 RETRY_S = (2, 10, 30)
 BATCH = 50
-THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Parcel:
     """A message made ready to send."""
 
     message_id: int
-    alarm_id: int | None
+    channel: str
     address: str
     title: str
     body: str
@@ -164,7 +163,7 @@ def due(session: Session, now: datetime, base_url: str) -> list[Parcel]:
         parcels.append(
             Parcel(
                 message_id=row.id or 0,
-                alarm_id=row.alarm_id,
+                channel=row.channel,
                 # one address may serve everybody: a hospital's SMS gateway takes a number
                 address=channel.address.replace("{phone}", phone) if channel else "",
                 title=t("notify.title", locale),
@@ -178,22 +177,40 @@ def _link(base_url: str, row: OutboxMessage) -> str:
     return f"{base_url}/console/alarms/{row.alarm_id}" if row.alarm_id else base_url
 
 
-def send_all(parcels: Sequence[Parcel], send: Send) -> dict[int, str]:
-    """Send outside any transaction, a few at once.
+def send_all(
+    parcels: Sequence[Parcel], send: Send, note: Callable[[Mapping[int, str]], None]
+) -> None:
+    """Send outside any transaction: channels side by side, each one message at a time.
 
-    Returns
-    -------
-    dict of int to str
-        Message to error; empty means taken.
+    What became of a message is noted before the channel's next one is sent: killed at any
+    moment, at most one message per channel is sent again. When a channel fails, the rest
+    of its batch counts as tried in vain: a channel that hangs must not cost every message
+    its own time-out.
+
+    Parameters
+    ----------
+    note : callable
+        Given messages and their errors (empty: taken); from several threads.
     """
     if not parcels:
-        return {}
-    with ThreadPoolExecutor(max_workers=THREADS) as pool:
-        errors = pool.map(
-            lambda p: send(p.address, p.title, p.body) if p.address else "channel_gone",
-            parcels,
-        )
-        return {p.message_id: e for p, e in zip(parcels, errors, strict=True)}
+        return
+    by_channel: dict[str, list[Parcel]] = {}
+    for parcel in parcels:
+        by_channel.setdefault(parcel.channel, []).append(parcel)
+
+    def drain(mine: list[Parcel]) -> None:
+        for i, parcel in enumerate(mine):
+            error = "channel_gone"
+            if parcel.address:
+                error = send(parcel.address, parcel.title, parcel.body)
+            if error:
+                note({p.message_id: error for p in mine[i:]})
+                return
+            note({parcel.message_id: ""})
+
+    with ThreadPoolExecutor(max_workers=len(by_channel)) as pool:
+        for done in [pool.submit(drain, mine) for mine in by_channel.values()]:
+            done.result()
 
 
 def settle(session: Session, errors: Mapping[int, str], now: datetime) -> Settled:
