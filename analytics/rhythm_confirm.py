@@ -18,7 +18,7 @@ from analytics.types import Ecg, Episode
 from analytics.vocabulary import Rhythm
 
 LONG_BEATS: Final = 6  # beats from which a run is long (EC57) and gets the second look
-BORNE_OUT: Final = 0.3  # likeness of its best window: the waveform itself says so
+BORNE_OUT: Final = 0.2  # mean likeness of its windows: the waveform itself says so
 POLYMORPHIC: Final = 0.4  # mean likeness that changing shapes need to be believed
 REGULAR: Final = 0.15  # median change over the interval: regular
 ONE_SHAPE: Final = 0.65  # mean correlation of successive complexes: of one shape
@@ -78,7 +78,7 @@ def _confirm(run: Episode, beats: BeatArrays, ecg_mv: Ecg) -> Episode | None:
     seen = replace(run, evidence=evidence)
     if run.rhythm is Rhythm.PVT:
         return seen if evidence["vf_likeness"] >= POLYMORPHIC else None
-    if likeness.size and float(likeness.max()) >= BORNE_OUT:
+    if evidence["vf_likeness"] >= BORNE_OUT:
         return seen
     if irregularity >= REGULAR or evidence.get("shape_likeness", 1.0) < ONE_SHAPE:
         return None
