@@ -17,8 +17,9 @@ ASYSTOLE_S = 4.0
 PAUSE_MS = 2000.0
 """alarm-rules D1: pauses are counted from 2.0 s."""
 VT_BPM = 100.0
-_VF_OPEN_S, _VF_CLOSE_S = 3.0, 1.5
-_VF_OPEN, _VF_STAY = 0.6, 0.4
+_VF_OPEN_S = 3.0
+_VF_OPEN, _VF_STAY = 0.55, 0.4
+"""Mean of network and waveform trees; both learn from few patients and err apart."""
 AF_S = 30.0
 """ESC 2024: 30 s is the shortest AF that counts."""
 _AF_IRREGULAR = 0.07
@@ -62,13 +63,16 @@ class SecondItem:
 
 @dataclass(frozen=True, slots=True)
 class WaveItem:
-    """What the network says about 128 ms of rhythm (probabilities)."""
+    """What the waveform says about one second, beats aside (probabilities)."""
 
     sample: int
+    """End of the second."""
     tachyarrhythmia: float
-    """VT, flutter or fibrillation."""
+    """VT, flutter or fibrillation, by the network."""
     fibrillation: float
-    """Flutter or fibrillation."""
+    """Flutter or fibrillation, by the network."""
+    likeness: float
+    """The same of the four seconds before, by `rhythm_ventricular.vf_likeness`."""
     known: int
 
 
@@ -88,9 +92,8 @@ class Trackers:
     gap_flat: int = 0
     gap_seconds: int = 0
     waves: tuple[WaveItem, ...] = ()
-    """The last two seconds."""
+    """The last three seconds."""
     wave_since: int | None = None
-    wave_calm: int | None = None
     open: Mapping[Rhythm, Episode] = field(default_factory=dict)
     run: tuple[BeatItem, ...] = ()
     """Ventricular beats in a row, the last 128."""
@@ -188,14 +191,16 @@ def _pause(state: Trackers, beat: BeatItem, events: _Events) -> Trackers:
 
 def _ventricular_run(state: Trackers, beat: BeatItem, events: _Events) -> Trackers:
     fast = beat.rr_ms is not None and beat.rr_ms < 60_000.0 / VT_BPM
-    if beat.aami is Aami.V and beat.usable and (fast or not state.run):
+    # One narrow-looking beat does not end a tachycardia that the waveform still shows.
+    carried = fast and state.run_length >= 3 and state.wave_since is not None
+    if (beat.aami is Aami.V and beat.usable and (fast or not state.run)) or carried:
         run, length = (*state.run, beat)[-_MEMORY:], state.run_length + 1
     elif beat.aami is Aami.V and beat.usable:
         run, length = (beat,), 1
     else:
         run, length = (), 0
     broken = length < state.run_length or length == 0
-    if broken and Rhythm.VT in state.open and state.run:
+    if broken and Rhythm.VT in state.open and state.run and state.wave_since is None:
         last = state.run[-1].sample
         state = _ended(state, Rhythm.VT, last + 1, beat.known, events)
     state = replace(state, run=run, run_length=length)
@@ -351,41 +356,65 @@ def _second(state: Trackers, second: SecondItem) -> tuple[Trackers, _Events]:
 
 
 def _wave(state: Trackers, wave: WaveItem) -> tuple[Trackers, _Events]:
-    """Open VFIB after 3 s of it; a fast organised rhythm without V beats opens VT."""
+    """Open VFIB, or VT where it is organised, after 3 s of a fast ventricular waveform."""
     events: _Events = []
-    waves = (*state.waves, wave)[-16:]
+    waves = (*state.waves, wave)[-3:]
     state = replace(state, waves=waves)
-    fast = float(np.mean([item.tachyarrhythmia for item in waves]))
-    chaos = float(np.mean([item.fibrillation for item in waves]))
-    inside = fast > (_VF_STAY if state.wave_since is not None else _VF_OPEN)
+    odds = [0.5 * (item.tachyarrhythmia + item.likeness) for item in waves[-2:]]
+    inside = float(np.mean(odds)) > (_VF_STAY if state.wave_since is not None else _VF_OPEN)
     if not inside:
-        calm = wave.sample if state.wave_calm is None else state.wave_calm
-        state = replace(state, wave_calm=calm)
-        if wave.sample - calm >= _VF_CLOSE_S * state.fs and state.wave_since is not None:
-            state = _ended(state, Rhythm.VFIB, calm, wave.known, events)
-            state = replace(state, wave_since=None)
-        elif Rhythm.VFIB not in state.open:
-            state = replace(state, wave_since=None)
+        state = replace(state, wave_since=None)
+        state = _ended(state, Rhythm.VFIB, wave.sample, wave.known, events)
+        if state.run_length < 3:
+            state = _ended(state, Rhythm.VT, wave.sample, wave.known, events)
         return state, events
-    state = replace(state, wave_calm=None)
     if state.wave_since is None:
-        # The mean of two seconds crosses the limit about one second late.
-        since = max(waves[len(waves) // 2].sample, state.segment_first)
+        # The mean of two seconds crosses the limit up to one second late.
+        early = len(odds) > 1 and odds[0] > 0.5
+        seconds = 2 if early else 1
+        since = max(wave.sample - round(seconds * state.fs), state.segment_first)
         state = replace(state, wave_since=since)
     onset = state.wave_since if state.wave_since is not None else wave.sample
     lasts_s = (wave.sample - onset) / state.fs
-    known = state.open.get(Rhythm.VFIB)
-    if known is None and (lasts_s < _VF_OPEN_S or chaos < 0.5):
+    if lasts_s < _VF_OPEN_S or odds[-1] < 0.5:
         return state, events
-    if known is not None and int(lasts_s) == int(known.evidence["duration_s"]):
+    chaos = float(np.mean([item.fibrillation for item in waves]))
+    if Rhythm.VFIB in state.open or chaos >= 0.5:
+        state = _ended(state, Rhythm.VT, onset, wave.known, events)
+        state = _ended(state, Rhythm.ASYS, onset, wave.known, events)
+        evidence = {"duration_s": round(lasts_s, 2), "fibrillation": round(chaos, 3)}
+        started = state.open.get(Rhythm.VFIB)
+        onset = started.onset_sample if started else onset
+        episode = Episode(
+            Rhythm.VFIB, onset, None, round(float(np.mean(odds)), 3), evidence
+        )
+        return _say(state, episode, wave.known, events), events
+    return _organised(state, wave, onset, events)
+
+
+def _organised(
+    state: Trackers, wave: WaveItem, onset: int, events: _Events
+) -> tuple[Trackers, _Events]:
+    """Open or update a VT that the waveform shows, if the beats in it are fast enough."""
+    if state.run_length >= 3:
         return state, events
+    inside = [item for item in state.beats if item.sample >= onset]
+    rr = [item.rr_ms for item in inside[1:] if item.rr_ms is not None]
+    if len(rr) < 2 or float(np.mean(rr)) >= 60_000.0 / VT_BPM:
+        return state, events
+    known = state.open.get(Rhythm.VT)
+    onset = known.onset_sample if known else onset
     episode = Episode(
-        Rhythm.VFIB,
+        Rhythm.VT,
         onset,
         None,
-        round(fast, 3),
-        {"duration_s": round(lasts_s, 2), "fibrillation": round(chaos, 3)},
+        0.7,
+        {
+            "beats": float(len(inside)),
+            "rate_bpm": round(60_000.0 / float(np.mean(rr)), 1),
+            "duration_s": round((wave.sample - onset) / state.fs, 2),
+            "wide": float(np.mean([item.wide for item in inside])),
+            "rr_irregularity": round(float(np.std(rr) / np.mean(rr)), 3),
+        },
     )
-    if known is None:
-        state = _ended(state, Rhythm.ASYS, onset, wave.known, events)
     return _say(state, episode, wave.known, events), events
