@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analytics.types import Beat, EpisodeEvent, LiveEvent, QualityWindow
-from clinic_server.alarms import rules_beats, rules_episodes, rules_quality
+from clinic_server.alarms import rules_beats, rules_episodes, rules_quality, rules_runs
 from clinic_server.alarms.candidate import Candidate
 from clinic_server.alarms.limits import Limits
 from clinic_server.alarms.rules_work import Context, Work
@@ -98,6 +98,7 @@ def evaluate(
     for event in events:
         if isinstance(event, Beat):
             work.end_doubtful(event.sample)
+            rules_runs.run(work, event)
             rules_beats.beat(work, event)
         elif isinstance(event, EpisodeEvent):
             rules_episodes.episode(work, event)

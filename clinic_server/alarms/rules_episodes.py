@@ -123,7 +123,7 @@ def _ventricular_tachycardia(work: Work, event: EpisodeEvent) -> None:
         "rate_bpm": round(rate),
         "duration_s": round(duration_s, 1),
     }
-    abrupt = _abrupt(work, found.onset_sample, rate)
+    abrupt = is_abrupt(work, found.onset_sample, rate)
     evidence = _numbers(found) | {"severity": beats, "abrupt": abrupt}
     limits = work.limits
     polymorphic = found.rhythm is Rhythm.PVT and beats >= limits["pvt_beats"]
@@ -149,7 +149,7 @@ def _ventricular_tachycardia(work: Work, event: EpisodeEvent) -> None:
         work.clear("NSVT", _end(event), decided, params, evidence)
 
 
-def _abrupt(work: Work, onset: int, rate_bpm: float) -> bool:
+def is_abrupt(work: Work, onset: int, rate_bpm: float) -> bool:
     """Say whether a run is clearly faster than the beats before it."""
     before: list[float] = [
         row[2]

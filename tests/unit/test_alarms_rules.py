@@ -298,6 +298,16 @@ def test_an_hour_mostly_unreadable_is_told() -> None:
     assert raised(run(windows)) == [("T2", "alarms.poor_signal")]
 
 
+def test_a_run_whose_intervals_alternate_is_judged_by_its_mean() -> None:
+    rows = beats([800] * 20)
+    now = rows[-1].sample / FS
+    ventricular = beats([480, 650] * 30, Aami.V, now)
+    found = run([*rows, *ventricular, *beats([800] * 3, begin_s=now + 34)])
+    assert raised(found)[0] == ("U1", "alarms.nsvt")
+    assert ("E2", "alarms.vt") in raised(found)
+    assert sum(c.phase == "cleared" and c.rule == "E2" for c in found) == 1
+
+
 def test_a_run_no_faster_than_the_rhythm_before_is_urgent_only() -> None:
     before = beats([60_000 / 155] * 25)
     assert raised(run([*before, vt(12, 160)])) == [("U1", "alarms.nsvt")]
