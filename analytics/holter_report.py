@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
-from analytics import hrv
-from analytics import turbulence as hrt
 from analytics.holter_beats import (
     AF_RHYTHMS,
     BeatTable,
@@ -45,15 +42,15 @@ from analytics.holter_strips import strips
 from analytics.holter_types import (
     SCHEMA,
     Conduction,
+    Coverage,
     HolterReport,
     Passport,
     Symptom,
 )
-from analytics.holter_values import NotAssessable, Reason
+from analytics.holter_values import Reason
+from analytics.holter_variability import variability
 from analytics.types import Beat, Episode, Leads, QualityWindow
 from analytics.vocabulary import Aami, Rhythm
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,98 +95,52 @@ def make_report(
     HolterReport
     """
     n = len(ecg_mv)
-    covered = coverage(reading.quality, clock, n, lead_names, reading.lead)
-    table = beat_table(reading.beats, reading.episodes, clock.fs)
+    episodes, names = reading.episodes, lead_names
+    covered = coverage(reading.quality, clock, n, names, reading.lead)
+    used_s = covered.analysable_s
+    table = beat_table(reading.beats, episodes, clock.fs)
     excluded = excluded_ranges(reading.quality)
-    reasons: dict[str, Reason] = {}
-
-    def known(path: str, answer: T | NotAssessable) -> T | None:
-        if isinstance(answer, NotAssessable):
-            reasons[path] = answer.reason
-            return None
-        return answer
-
-    nn = hrv.nn_series(table.sample / clock.fs, table.rr_ms, table.normal)
-    waves = intervals(
-        table, reading.quality, ecg_mv, reading.lead, lead_names, clock, options
-    )
-    reasons.update(waves.reasons)
-    v = ectopy(table, Aami.V, clock, covered.analysable_s)
-    s = ectopy(table, Aami.S, clock, covered.analysable_s)
-    rate = heart_rate(table, clock, covered.analysable_s, options)
-    found_pauses = pauses(table, clock, reading.episodes)
-    rhythm = rhythm_summary(table, reading.episodes, clock, n, excluded)
-    af = atrial_fibrillation(table, reading.episodes, clock, n, excluded, options)
-    findings = symptom_findings(table, reading.episodes, clock, n, excluded, symptoms)
-    conduction = _conduction(rhythm.episode_counts, len(lead_names), waves)
-    analysable_s = covered.analysable_s
+    waves = intervals(table, reading.quality, ecg_mv, reading.lead, names, clock, options)
+    varying = variability(table, used_s)
+    rhythm = rhythm_summary(table, episodes, clock, n, excluded)
+    findings = symptom_findings(table, episodes, clock, n, excluded, symptoms)
     report = HolterReport(
         coverage=covered,
         rhythm=rhythm,
-        heart_rate=rate,
+        heart_rate=heart_rate(table, clock, used_s, options),
         hourly=hourly(table, clock, n, excluded, _hour_counts(table, reading, n)),
-        ventricular=v,
+        ventricular=ectopy(table, Aami.V, clock, used_s),
         ventricular_extras=ventricular_extras(table, waves.v_shapes, waves.t_end_ms),
-        supraventricular=s,
+        supraventricular=ectopy(table, Aami.S, clock, used_s),
         supraventricular_extras=supraventricular_extras(table, options.s_prematurity_pct),
-        af=af,
-        pauses=found_pauses,
-        conduction=conduction,
+        af=atrial_fibrillation(table, episodes, clock, n, excluded, options),
+        pauses=pauses(table, clock, episodes),
+        conduction=_conduction(rhythm.episode_counts, len(names), waves),
         st=waves.st,
         qt=waves.qt,
-        hrv_time=known("hrv_time", _sinus(table, hrv.hrv_time(nn, analysable_s))),
-        hrv_frequency=known(
-            "hrv_frequency", _sinus(table, hrv.hrv_frequency(nn, analysable_s))
-        ),
-        poincare=known("poincare", hrv.poincare(nn, table.rr_ms, table.aami)),
-        turbulence=known(
-            "turbulence",
-            hrt.turbulence(table.rr_ms, table.normal, table.of(Aami.V), table.in_af),
-        ),
-        capacity=known("capacity", _sinus(table, hrt.capacity(table.rr_ms, table.normal))),
+        hrv_time=varying.time,
+        hrv_frequency=varying.frequency,
+        poincare=varying.poincare,
+        turbulence=varying.turbulence,
+        capacity=varying.capacity,
         pacing=pacing(table),
         symptoms=findings,
         symptoms_in_sinus=sum(in_sinus(f) for f in findings),
         templates=waves.templates,
-        strips=strips(
-            rate=rate,
-            ventricular=v,
-            supraventricular=s,
-            af=af,
-            pauses=found_pauses,
-            st_=waves.st,
-            symptoms=findings,
-            episodes=rhythm.episodes,
-            clock=clock,
-            n_samples=n,
-            strip_s=options.strip_s,
-        ),
+        strips=(),
         conclusions=(),
-        passport=_passport(
-            reading,
-            table,
-            covered.recorded_s - analysable_s,
-            lead_names,
-            options,
-            algorithm_version,
-        ),
-        reasons=reasons,
+        passport=_passport(reading, table, covered, options, algorithm_version),
+        reasons={},
         beats=reading.beats,
         quality=reading.quality,
-        episodes=reading.episodes,
+        episodes=episodes,
     )
-    reasons.update(_small_reasons(report))
-    return replace(report, conclusions=conclusions(report))
-
-
-MIN_NORMAL_SHARE = 0.5  # of all beats must be normal sinus beats for HRV and DC (own)
-
-
-def _sinus(table: BeatTable, answer: T | NotAssessable) -> T | NotAssessable:
-    """Refuse variability of a heart that is mostly not in sinus rhythm."""
-    if len(table) and table.normal.mean() < MIN_NORMAL_SHARE:
-        return NotAssessable(Reason.NOT_SINUS)
-    return answer
+    return replace(
+        report,
+        strips=strips(report, clock, n, options.strip_s),
+        conclusions=conclusions(report),
+        reasons={**waves.reasons, **varying.reasons, **_small_reasons(report)},
+    )
 
 
 def _hour_counts(table: BeatTable, reading: Reading, n_samples: int) -> HourCounts:
@@ -232,13 +183,12 @@ def _conduction(counts: Mapping[str, int], n_leads: int, waves: Intervals) -> Co
 def _passport(
     reading: Reading,
     table: BeatTable,
-    excluded_s: float,
-    lead_names: Sequence[str],
+    covered: Coverage,
     options: HolterOptions,
     algorithm_version: str,
 ) -> Passport:
     limits = ["pacing_without_marks", "blocked_pac_not_counted"]
-    if len(lead_names) < 2:
+    if len(covered.lead_names) < 2:
         limits += ["single_lead_no_ischaemia", "single_lead_block_possible_only"]
     n = len(table)
     return Passport(
@@ -248,7 +198,7 @@ def _passport(
         beats_rejected=len(reading.beats) - n,
         by_class={kind.value: int(table.of(kind).sum()) for kind in Aami},
         human_edited_pct=100.0 * reading.human_edited / n if n else 0.0,
-        excluded_s=excluded_s,
+        excluded_s=covered.recorded_s - covered.analysable_s,
         limits=tuple(limits),
         settings=options.printed(),
     )

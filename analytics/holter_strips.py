@@ -8,13 +8,11 @@ from analytics.holter_types import (
     AtrialFibrillation,
     Ectopy,
     EpisodeRow,
-    HeartRate,
-    Pauses,
+    HolterReport,
     Run,
     Strip,
-    SymptomFinding,
 )
-from analytics.holter_values import Moment, StSummary
+from analytics.holter_values import Moment
 from analytics.vocabulary import Rhythm
 
 PER_KIND = 3  # strips of one kind at most (report definition 19)
@@ -28,40 +26,38 @@ Place = tuple[str, Moment, float | None, str]
 
 
 def strips(
-    *,
-    rate: HeartRate,
-    ventricular: Ectopy,
-    supraventricular: Ectopy,
-    af: AtrialFibrillation,
-    pauses: Pauses,
-    st_: StSummary | None,
-    symptoms: Sequence[SymptomFinding],
-    episodes: Sequence[EpisodeRow],
-    clock: Clock,
-    n_samples: int,
-    strip_s: float,
+    report: HolterReport, clock: Clock, n_samples: int, strip_s: float
 ) -> tuple[Strip, ...]:
-    """Choose the strips: at most three of a kind, each ``strip_s`` long.
+    """Choose the strips of a report (whose own ``strips`` are not read).
+
+    Parameters
+    ----------
+    report : HolterReport
+    clock : Clock
+    n_samples : int
+        Length of the recording: strips stay inside it.
+    strip_s : float
 
     Returns
     -------
     tuple of Strip
-        In the order of the report: rates, pauses, runs, fibrillation, critical rhythms,
-        ST, symptoms.
+        At most three of a kind, each ``strip_s`` long, in the order of the report:
+        rates, pauses, runs, fibrillation, critical rhythms, ST, symptoms.
     """
+    rate, pauses = report.heart_rate, report.pauses
     places: list[Place] = []
     for kind, extreme in (("min_rate", rate.min), ("max_rate", rate.max)):
         if extreme is not None:
             places.append((kind, extreme.at, extreme.bpm, "bpm"))
     places += [("longest_rr", p.at, p.rr_ms, "ms") for p in pauses.longest_ones[:PER_KIND]]
-    places += _run_places("v_run", ventricular)
-    places += _run_places("s_run", supraventricular)
-    places += _af_places(af)
-    places += _episode_places(episodes)
-    if st_ is not None:
-        largest = sorted(st_.episodes, key=lambda e: -abs(e.max_delta_mv))
+    places += _run_places("v_run", report.ventricular)
+    places += _run_places("s_run", report.supraventricular)
+    places += _af_places(report.af)
+    places += _episode_places(report.rhythm.episodes)
+    if report.st is not None:
+        largest = sorted(report.st.episodes, key=lambda e: -abs(e.max_delta_mv))
         places += [("st", e.max_at, e.max_delta_mv, "mV") for e in largest[:PER_KIND]]
-    places += [("symptom", s.at, s.mean_bpm, "bpm") for s in symptoms]
+    places += [("symptom", s.at, s.mean_bpm, "bpm") for s in report.symptoms]
     return tuple(_ranked(places, clock, n_samples, strip_s))
 
 

@@ -12,7 +12,7 @@ DAY_S = 86400.0
 def series(nn_ms, start_s=0.0):
     """All-normal beats with these intervals."""
     nn_ms = np.asarray(nn_ms, dtype=float)
-    times = start_s + np.concatenate(([0.0], np.cumsum(nn_ms))) / 1000.0
+    times = np.concatenate(([0.0], np.cumsum(nn_ms))).astype(np.float64) / 1000.0 + start_s
     rr = np.concatenate(([np.nan], nn_ms)).astype(np.float64)
     return hrv.nn_series(times, rr, np.ones(len(times), dtype=bool))
 
