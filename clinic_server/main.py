@@ -5,7 +5,6 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, FastAPI, Request
@@ -34,7 +33,7 @@ from clinic_server.plans import routes as plans_routes
 from clinic_server.reports import routes as reports_routes
 from clinic_server.reports.jobs import ReportRunner
 from clinic_server.security import Shield
-from clinic_server.settings import Settings
+from clinic_server.settings import VERSION, Settings
 from clinic_server.staff import routes as staff_routes
 from clinic_server.ticks import TICKS, Tick, TickRunner
 
@@ -160,7 +159,7 @@ def create_app(
 
     app = FastAPI(
         title="Anxin clinic server",
-        version=version("anxin"),
+        version=VERSION,
         lifespan=lifespan,
         docs_url=None,  # the page would load scripts from elsewhere
         redoc_url=None,

@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+VERSION = "0.1.0"
+
 
 class Settings(BaseSettings):
     """What differs between installations. Clinical thresholds are data, not settings."""

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -170,3 +171,19 @@ def test_no_file_names_a_package_index():
     files = [*ROOT.glob("*.lock"), *ROOT.glob("*.toml"), *(ROOT / "scripts").iterdir()]
     texts = {f.name: f.read_text("utf-8", "ignore") for f in files if f.is_file()}
     assert [name for name, text in texts.items() if pattern.search(text)] == []
+
+
+def test_the_version_is_the_same_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["version"] == import_module("clinic_server.settings").VERSION
+    assert project["version"] == import_module("app.settings").VERSION
+
+
+def test_every_test_that_the_documents_name_exists():
+    texts = [ROOT / "docs" / "risks.md", ROOT / "ARCHITECTURE.md"]
+    named = {
+        name
+        for text in texts
+        for name in re.findall(r"tests/[\w/]+\.py", text.read_text("utf-8"))
+    }
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []

@@ -1,0 +1,81 @@
+"""Words, numbers and strips of the report."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from analytics.holter_conclusions import CODES
+from analytics.holter_values import Reason
+from analytics.vocabulary import Rhythm
+from clinic_server.i18n import catalogue
+from clinic_server.reports.document import Say
+from clinic_server.reports.strips import draw
+
+LOCALES = ("zh_CN", "en")
+FS = 250.0
+
+
+def say(locale="en", reasons=None):
+    start = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)
+    return Say(locale, ZoneInfo("Asia/Shanghai"), start, reasons or {})
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_statement_reason_and_rhythm_has_words(locale):
+    words = catalogue(locale)
+    wanted = [f"reports.said.{code}" for code in CODES]
+    wanted += [f"reports.reason.{reason.value}" for reason in Reason]
+    wanted += [f"reports.rhythm.{rhythm.value}" for rhythm in Rhythm]
+    assert [code for code in wanted if code not in words] == []
+
+
+def test_a_sentence_says_its_numbers_with_their_decimals():
+    sentence = {
+        "code": "v.count",
+        "params": {"count": 1974, "burden_pct": 2.004, "per_h": 84.62},
+    }
+    assert say().sentence(sentence) == "1,974\u00a0PVCs, burden 2.00\u00a0%, 84.6\u00a0per hour."
+    assert (
+        say("zh_CN").sentence(sentence).startswith("室早 1,974\u00a0次，负荷 2.00\u00a0%")
+    )
+
+
+def test_a_missing_number_gives_the_nearest_reason():
+    known = say(reasons={"qt": "wide_qrs", "qt.qtc_max_hourly_ms": "too_short"})
+    assert known.missing("qt.qtc_max_hourly_ms") == "Not assessable: too short"
+    assert known.missing("qt.share_500_pct").startswith("Not assessable: wide QRS")
+    assert known.missing("pauses.longest") == "Not assessable"
+
+
+def test_a_strip_is_true_to_scale():
+    ecg = np.zeros(1750)
+    ecg[250] = 1.0
+    strip = draw(ecg, np.ones(1750, bool), FS, [(250, "N")], "x")
+    (line,) = strip.lines
+    assert line[250][0] == pytest.approx(25.0), "one second is 25 mm"
+    assert line[0][1] - line[250][1] == pytest.approx(10.0), "one millivolt is 10 mm"
+    assert strip.beats[0].x_mm == pytest.approx(25.0)
+    assert strip.height_mm % 5 == 0
+
+
+def test_a_gap_ends_the_line_and_is_never_bridged():
+    present = np.ones(1000, bool)
+    present[400:600] = False
+    strip = draw(np.zeros(1000), present, FS, [], "x")
+    first, second = strip.lines
+    assert first[-1][0] == pytest.approx(39.9)
+    assert second[0][0] == pytest.approx(60.0)
+
+
+def test_a_wild_strip_stays_on_its_paper():
+    ecg = np.concatenate([np.zeros(900), np.full(100, 40.0)])
+    strip = draw(ecg, np.ones(1000, bool), FS, [], "x")
+    heights = [y for line in strip.lines for _, y in line]
+    assert min(heights) >= 0
+    assert max(heights) <= strip.height_mm <= 50
+
+
+def test_a_strip_of_nothing_has_no_line():
+    assert draw(np.zeros(500), np.zeros(500, bool), FS, [], "x").lines == []
