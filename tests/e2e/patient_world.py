@@ -1,0 +1,273 @@
+"""A clinic and the phones of a ward, as separate as in the field, for browser tests."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Browser, Locator, Page, Route
+
+from clinic_server.bus import Bus
+from clinic_server.db import Database
+from clinic_server.main import create_app
+from clinic_server.plans.models import Plan, Task
+from clinic_server.settings import Settings
+from clinic_server.staff import service as staff
+from clinic_server.staff.models import Role
+from clinic_server.wire.care import TaskKind
+from tests import factories as make
+from tests.integration.conftest import migrate, served
+
+ROOT = Path(__file__).resolve().parents[2]
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SOS = "求助 SOS"
+BELOW_PX = 180
+"""Height of SOS and the bar: what lies there is covered."""
+FIXED = {
+    *("首页", "心电", "信箱", "我的", "Home", "ECG", "Inbox", "Me"),
+    *("求助 SOS", "回到首页", "按错了", "Help SOS"),
+}
+
+
+@dataclass
+class World:
+    """What a test may touch."""
+
+    web: str
+    """Address of the phones' screens."""
+    db: Database
+    doctor_id: int
+    code: str
+    """Pairing code of the phone ``new``."""
+
+    def network(self, *, up: bool, phone: str = "p1") -> None:
+        """Cut or mend a phone's line."""
+        answer = httpx.post(f"{self.web}/demo/network", json={"phone": phone, "up": up})
+        assert answer.status_code == 204, answer.text
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _seed(db: Database) -> tuple[list[dict[str, object]], int, str]:
+    now = make.system_now()
+    phones: list[dict[str, object]] = []
+    with db.write() as session:
+        doctor = make.make_staff(session, now=now, name="张敏")
+        make.make_staff(
+            session, "chen", Role.NURSE, now=now, name="陈护士", phone="0105550"
+        )
+        for step in (1, 2):
+            staff.set_duty(
+                session,
+                staff_id=doctor.id or 0,
+                step=step,
+                starts_at=now - timedelta(hours=1),
+                ends_at=now + timedelta(hours=8),
+                now=now,
+            )
+        for i, name in enumerate(("李秀英", "王建国")):
+            patient = make.make_patient(session, doctor, mrn=f"E{i}", now=now, name=name)
+            _, code = make.issue_unit(session, doctor, patient, f"AX-E{i}", now=now)
+            entry: dict[str, object] = {
+                "id": f"p{i + 1}",
+                "name": name,
+                "patch": {"heart": "sinus_calm", "seed": i, "battery_pct": 78},
+            }
+            if i == 0:
+                entry["code"] = code
+                _tasks(session, patient.id or 0, doctor.id or 0, now)
+            else:
+                entry |= {"pair": False}
+            phones.append(entry)
+        return phones, doctor.id or 0, code
+
+
+def _tasks(session: object, patient_id: int, doctor_id: int, now: object) -> None:
+    plan = Plan(
+        patient_id=patient_id,
+        template="after_pci",
+        starts_on=now.date(),  # type: ignore[attr-defined]
+        prescribed_by=doctor_id,
+        prescribed_at=now,
+    )
+    session.add(plan)  # type: ignore[attr-defined]
+    session.flush()  # type: ignore[attr-defined]
+    for kind, minutes in ((TaskKind.VITALS, 30), (TaskKind.SPOT_ECG, 60)):
+        session.add(  # type: ignore[attr-defined]
+            Task(
+                plan_id=plan.id or 0,
+                patient_id=patient_id,
+                kind=kind,
+                opens_at=now - timedelta(minutes=1),  # type: ignore[operator]
+                due_at=now + timedelta(minutes=minutes),  # type: ignore[operator]
+                grace_until=now + timedelta(hours=4),  # type: ignore[operator]
+            )
+        )
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[World]:
+    """Run a clinic in this process and its phones in another one."""
+    data = folder / "clinic"
+    data.mkdir()
+    migrate(f"sqlite:///{data / 'anxin.sqlite'}")
+    settings = Settings(data_dir=data, clinic_phone="010-5550-0100")
+    db = Database(settings.url, Bus())
+    phones, doctor_id, code = _seed(db)
+    config = folder / "phones.json"
+    config.write_text(json.dumps({"phones": phones}))
+    port = free_port()
+    with served(create_app(settings)) as url:
+        command = [sys.executable, "-m", "app.headless", "phone", str(config)]
+        command += ["--server", url, "--data-dir", str(folder / "phones")]
+        command += ["--web-port", str(port)]
+        env = os.environ | {"OMP_NUM_THREADS": "1", "APP_POLL_S": "1"}
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
+        try:
+            web = f"http://127.0.0.1:{port}"
+            _await_web(web, process)
+            yield World(web, db, doctor_id, code)
+        finally:
+            process.terminate()
+            process.wait(20)
+    db.close()
+
+
+def _await_web(web: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the phones ended"
+        try:
+            assert httpx.get(f"{web}/healthz").status_code == 200
+        except httpx.ConnectError:
+            time.sleep(0.2)
+        else:
+            return
+    raise AssertionError("the phones' screens do not come up")
+
+
+class Screen:
+    """One wearer's app in a browser, driven through the semantics tree."""
+
+    def __init__(
+        self, browser: Browser, address: str, *, width: int = 360, height: int = 800
+    ) -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": height})
+        self.page: Page = self.context.new_page()
+        self.elsewhere: list[str] = []
+        self.page.route("**/*", self._pass)
+        self.frames = 0
+        self.page.on("websocket", lambda ws: ws.on("framereceived", self._count))
+        self.page.goto(address)
+        self.page.wait_for_selector(
+            "flt-semantics-placeholder", state="attached", timeout=60_000
+        )
+        self.page.evaluate("document.querySelector('flt-semantics-placeholder').click()")
+        self.page.wait_for_selector("flt-semantics", state="attached", timeout=60_000)
+
+    def _pass(self, route: Route) -> None:
+        """Let requests to this machine through; note and stop all others."""
+        if "127.0.0.1" in route.request.url:
+            route.continue_()
+        else:
+            self.elsewhere.append(route.request.url)
+            route.abort()
+
+    def _count(self, _frame: object) -> None:
+        self.frames += 1
+
+    def words(self) -> str:
+        """Everything the semantics tree says, number and unit with plain spaces."""
+        said = self.page.evaluate(
+            "[...document.querySelectorAll('flt-semantics')].map(e =>"
+            " (e.getAttribute('aria-label') || '') + ' ' + e.textContent).join(' ')"
+        )
+        return str(said).replace("\u00a0", " ")
+
+    def awaits(self, words: str, timeout_s: float = 30) -> None:
+        """Wait until the screen says something."""
+        deadline = time.monotonic() + timeout_s
+        while words not in self.words():
+            assert time.monotonic() < deadline, f"no {words!r} in {self.words()[:600]}"
+            self.page.wait_for_timeout(150)
+
+    def press(self, name: str, *, exact: bool = True) -> None:
+        """Press what has this name; scroll the page to it as a finger would."""
+        found = self.page.get_by_role("button", name=name, exact=exact).first
+        found.wait_for(state="attached", timeout=30_000)
+        self._reach(found)
+        box = found.bounding_box()
+        assert box is not None
+        self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        self.page.wait_for_timeout(500)
+
+    def _reach(self, found: Locator) -> None:
+        size = self.page.viewport_size
+        assert size is not None
+        for _ in range(12):
+            box = found.bounding_box()
+            assert box is not None
+            middle = box["y"] + box["height"] / 2
+            if middle < size["height"] - BELOW_PX or self._is_low(found):
+                return
+            self.page.mouse.move(size["width"] / 2, 200)
+            self.page.mouse.wheel(0, 220)
+            self.page.wait_for_timeout(350)
+
+    def _is_low(self, found: Locator) -> bool:
+        """The bar, SOS and the button at the foot never scroll."""
+        label = found.get_attribute("aria-label") or found.inner_text()
+        return label.replace("\u00a0", " ").split("，")[0] in FIXED
+
+    def type_into(self, name: str, value: str) -> None:
+        """Type into a field."""
+        box = self.page.get_by_label(name).first
+        box.wait_for(state="attached", timeout=30_000)
+        self._reach(box)
+        box.click(force=True)
+        self.page.wait_for_timeout(200)
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.type(value, delay=15)
+        self.page.wait_for_timeout(300)
+
+    def hold(self, name: str, ms: int) -> None:
+        """Press with the finger and keep it there."""
+        box = self.page.get_by_role("button", name=name).first.bounding_box()
+        assert box is not None
+        self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        self.page.mouse.down()
+        self.page.wait_for_timeout(ms)
+        self.page.mouse.up()
+        self.page.wait_for_timeout(300)
+
+    def sideways(self) -> int:
+        """Return by how many px something reaches over the right edge."""
+        over = self.page.evaluate(
+            "Math.max(0, ...[...document.querySelectorAll('flt-semantics')].map(e =>"
+            " Math.round(e.getBoundingClientRect().right) - window.innerWidth))"
+        )
+        return int(over)
+
+    def close(self) -> None:
+        """Leave."""
+        self.context.close()

@@ -1,0 +1,239 @@
+"""The patient's app in Chromium, through the semantics tree, against a real clinic."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy import text
+
+from clinic_server.alarms import service as alarms
+from clinic_server.staff import service as staff
+from clinic_server.wire.care import Opinion
+from tests.e2e.patient_world import ARGS, SOS, Screen, World, running
+from tests.factories import system_now
+
+pytestmark = pytest.mark.e2e
+SHOTS = os.environ.get("APP_SHOTS")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with running(tmp_path_factory.mktemp("patient")) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", headless=True, args=ARGS
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def screen(world: World, browser: Browser) -> Iterator[Screen]:
+    screen = Screen(browser, f"{world.web}/patient/p1")
+    yield screen
+    assert screen.elsewhere == [], "a request left the machine"
+    screen.close()
+
+
+def shot(screen: Screen, name: str) -> None:
+    """Keep a picture when a person wants to look."""
+    if SHOTS:
+        Path(SHOTS).mkdir(parents=True, exist_ok=True)
+        screen.page.wait_for_timeout(500)
+        screen.page.screenshot(path=f"{SHOTS}/{name}.png")
+
+
+def test_home_says_that_the_patient_is_watched_and_what_to_do(world, screen):
+    screen.awaits("监护进行中", 60)
+    screen.awaits("贴好了")
+    screen.awaits("没有")
+    screen.awaits("打电话")
+    screen.awaits("量一次血压")
+    screen.awaits("这不是急救服务")
+    shot(screen, "home-watched-zh")
+
+
+def test_a_cut_line_is_said_and_nothing_is_lost(world, screen):
+    screen.awaits("监护进行中", 60)
+    world.network(up=False)
+    try:
+        screen.awaits("医院暂时收不到", 40)
+        screen.awaits("一点没丢")
+        screen.awaits("胸痛、晕倒请直接打 120")
+        shot(screen, "home-not-sent-zh")
+    finally:
+        world.network(up=True)
+    screen.awaits("监护进行中", 40)
+
+
+def test_the_trace_runs_at_fifteen_frames_a_second(screen):
+    screen.press("心电")
+    screen.awaits("走纸中")
+    screen.awaits("信号好，数得准", 40)
+    screen.awaits("手机只数心跳，不下诊断")
+    before, began = screen.frames, time.monotonic()
+    first = screen.page.screenshot()
+    screen.page.wait_for_timeout(4000)
+    rate = (screen.frames - before) / (time.monotonic() - began)
+    assert first != screen.page.screenshot()
+    shot(screen, "live-zh")
+    assert rate >= float(os.environ.get("APP_MIN_FPS", "8"))
+
+
+def test_vitals_are_checked_and_sent(world, screen):
+    screen.awaits("量一次血压")
+    screen.press("开始")
+    screen.type_into("高压 mmHg", "80")
+    screen.type_into("低压 mmHg", "128")
+    screen.press("发给医院")
+    screen.awaits("高压应比低压大")
+    shot(screen, "vitals-zh")
+    screen.type_into("高压 mmHg", "128")
+    screen.type_into("低压 mmHg", "80")
+    screen.press("发给医院")
+    screen.awaits("记 30 秒心电")
+    with world.db.read() as session:
+        query = text("SELECT result FROM task WHERE kind LIKE 'vitals' OR kind='VITALS'")
+        deadline = time.monotonic() + 15
+        while "128" not in str(session.execute(query).all()):
+            assert time.monotonic() < deadline
+            session.rollback()
+            time.sleep(0.2)
+
+
+def test_sos_is_held_followed_and_answered(world, screen):
+    screen.awaits("求助 SOS")
+    screen.hold(SOS, 900)
+    assert "正在求助" not in screen.words(), "too short a press must not call"
+    screen.hold(SOS, 2600)
+    screen.awaits("正在求助")
+    screen.awaits("打 120")
+    screen.awaits("心电已存好")
+    screen.press("胸痛")
+    shot(screen, "sos-zh")
+    alarm_id = _open_sos(world)
+    with world.db.write() as session:
+        doctor = staff.staff_by_id(session, world.doctor_id)
+        alarms.acknowledge(session, doctor, alarm_id, system_now())
+        alarms.decide_and_advise(
+            session,
+            doctor,
+            alarm_id,
+            Opinion.OBSERVE,
+            None,
+            "药照常吃，明天上午量一次心电。",
+            system_now(),
+        )
+    screen.awaits("回到首页", 30)
+    screen.press("回到首页")
+    screen.press("信箱", exact=False)
+    screen.awaits("继续观察，不用去医院")
+    shot(screen, "inbox-zh")
+    screen.press("继续观察，不用去医院", exact=False)
+    screen.awaits("药照常吃")
+    _await_reply(world, alarm_id, None)
+    shot(screen, "answer-zh")
+    screen.press("我明白了")
+    screen.awaits("您回复了：我明白了")
+    _await_reply(world, alarm_id, "understood")
+
+
+def _open_sos(world: World) -> int:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with world.db.read() as session:
+            row = session.execute(
+                text("SELECT id FROM alarm WHERE code='alarms.sos' ORDER BY id DESC")
+            ).first()
+        if row:
+            return int(row[0])
+        time.sleep(0.2)
+    raise AssertionError("the call for help did not arrive")
+
+
+def _await_reply(world: World, alarm_id: int, reply: str | None) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with world.db.read() as session:
+            row = session.execute(
+                text("SELECT read_at, reply FROM advice WHERE alarm_id=:id"),
+                {"id": alarm_id},
+            ).first()
+        if row and row[0] is not None and row[1] == reply:
+            return
+        time.sleep(0.2)
+    raise AssertionError("the clinic does not know that the answer was read")
+
+
+def test_a_family_link_is_made_shown_and_stopped(screen):
+    screen.press("我的")
+    screen.press("让家人看")
+    screen.type_into("谁", "女儿")
+    screen.press("生成二维码")
+    screen.awaits("请 女儿 扫这个码")
+    shot(screen, "family-zh")
+    screen.press("不让看了")
+    screen.press("停用 女儿")
+    screen.awaits("已停用")
+
+
+def test_a_new_phone_is_enrolled_refuses_the_wrong_patch_and_takes_the_right(
+    world, browser
+):
+    screen = Screen(browser, f"{world.web}/patient/p2")
+    screen.awaits("还没连到医院")
+    shot(screen, "home-not-enrolled-zh")
+    screen.press("开始连接")
+    screen.type_into("连接码", "WRONG-CODE")
+    screen.press("连接医院")
+    screen.awaits("这个码不对")
+    shot(screen, "pair-code-zh")
+    screen.type_into("连接码", world.code)
+    screen.press("连接医院")
+    screen.awaits("您的贴片号：AX-E1", 20)
+    screen.press("找贴片")
+    screen.awaits("AX-E0")
+    shot(screen, "pair-scan-zh")
+    screen.press("连接 AX-E0")
+    screen.awaits("这不是发给您的贴片")
+    screen.press("连接 AX-E1")
+    screen.awaits("试信号")
+    screen.awaits("贴片贴着皮肤", 20)
+    shot(screen, "check-zh")
+    screen.press("返回")
+    screen.awaits("监护进行中", 40)
+    assert screen.elsewhere == []
+    screen.close()
+
+
+NAMES = {"en": ("Home", "ECG", "Inbox", "Me"), "zh-CN": ("首页", "心电", "信箱", "我的")}
+
+
+@pytest.mark.parametrize(
+    ("lang", "percent", "width", "height"),
+    [
+        ("zh-CN", 200, 360, 800),
+        ("en", 200, 360, 800),
+        ("en", 100, 360, 800),
+        ("zh-CN", 100, 1024, 768),
+        ("en", 200, 1024, 768),
+    ],
+)
+def test_no_screen_reaches_over_its_edge(world, browser, lang, percent, width, height):
+    address = f"{world.web}/patient/p1?lang={lang}&text={percent}"
+    screen = Screen(browser, address, width=width, height=height)
+    for place, name in enumerate(NAMES[lang]):
+        screen.press(name)
+        screen.page.wait_for_timeout(900)
+        assert screen.sideways() <= 1, name
+        shot(screen, f"{lang}-{percent}-{width}-{place}")
+    assert screen.elsewhere == []
+    screen.close()
