@@ -36,7 +36,8 @@ def test_a_sentence_says_its_numbers_with_their_decimals():
         "code": "v.count",
         "params": {"count": 1974, "burden_pct": 2.004, "per_h": 84.62},
     }
-    assert say().sentence(sentence) == "1,974\u00a0PVCs, burden 2.00\u00a0%, 84.6\u00a0per hour."
+    said = say().sentence(sentence)
+    assert said == "1,974\u00a0PVCs, burden 2.00\u00a0%, 84.6\u00a0per hour."
     assert (
         say("zh_CN").sentence(sentence).startswith("室早 1,974\u00a0次，负荷 2.00\u00a0%")
     )
