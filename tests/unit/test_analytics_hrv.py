@@ -11,9 +11,12 @@ DAY_S = 86400.0
 
 def series(nn_ms, start_s=0.0):
     """All-normal beats with these intervals."""
-    nn_ms = np.asarray(nn_ms, dtype=float)
-    times = np.concatenate(([0.0], np.cumsum(nn_ms))).astype(np.float64) / 1000.0 + start_s
-    rr = np.concatenate(([np.nan], nn_ms)).astype(np.float64)
+    nn_ms = np.asarray(nn_ms, dtype=np.float64)
+    times: hrv.Floats = np.zeros(len(nn_ms) + 1)
+    times[1:] = np.cumsum(nn_ms) / 1000.0
+    times += start_s
+    rr: hrv.Floats = np.full(len(nn_ms) + 1, np.nan)
+    rr[1:] = nn_ms
     return hrv.nn_series(times, rr, np.ones(len(times), dtype=bool))
 
 
