@@ -10,6 +10,7 @@ import { countdown, t } from "./words.js";
 
 const PAUSE_MS = 120_000;
 const LOST_REPEAT_MS = 10_000;
+const BURST_MS = 4_000;
 const EXPIRES_SOON_MS = 120_000;
 const narrow = matchMedia("(max-width: 700px)");
 const ORDER = ["high", "medium", "low"];
@@ -18,6 +19,7 @@ const status = $("#audio");
 let pausedUntil = 0;
 let lastBurst = { key: "", at: 0 };
 let lostBurst = 0;
+let fresh = false;
 const warned = new Set();
 
 /** M: two minutes without sound; a new emergency sounds regardless. */
@@ -59,8 +61,11 @@ function soundAlarms(nowMs) {
   if (!best || !(best.tier in REPEAT_MS) || pausedUntil > nowMs) return;
   const key = `${best.tier}${best.technical}`;
   const due = lastBurst.at + REPEAT_MS[best.tier];
-  const louder = lastBurst.key !== key && ORDER.indexOf(best.tier) === 0;
-  if (nowMs >= due || louder) {
+  // a new or louder emergency does not wait for the interval, only for the burst to end
+  const pressing = (lastBurst.key !== key || fresh) && best.tier === "high"
+    && nowMs - lastBurst.at >= BURST_MS;
+  if (nowMs >= due || pressing) {
+    fresh = false;
     if (burst(best.tier, { technical: best.technical })) lastBurst = { key, at: nowMs };
   }
 }
@@ -111,7 +116,7 @@ alarms.addEventListener("change", ({ detail }) => {
   const news = detail.added.filter((card) => calling(card, nowMs));
   if (news.some((card) => card.tier === "high")) {
     pausedUntil = 0; // a new emergency pierces the pause
-    lastBurst = { key: "", at: 0 };
+    fresh = true;
   } else if (news.some((card) => card.tier === "low") && pausedUntil < nowMs) {
     burst("low", { technical: news.every((card) => card.technical), level: 0.25 });
   }

@@ -196,18 +196,25 @@ function draw(tile, card, nowMs) {
   const said = sayTile(square, tile, card, stageName, nowMs);
   const name = label(tile, card, said, nowMs);
   if (element.getAttribute("aria-label") !== name) element.setAttribute("aria-label", name);
-  const widthKey = `${parts.name.parentElement.clientWidth}${square.markKey}${square.rightKey}`;
-  if (square.widthKey !== widthKey) {
-    square.widthKey = widthKey;
-    fitName(parts.name, tile.name);
-  }
   const hasTrace = stageName === "live" || stageName === "late" || stageName === "unclear";
   parts.canvas.hidden = !hasTrace;
   parts.words.hidden = hasTrace;
-  const traceKey = hasTrace ? `${tile.sample_ms}` : "";
-  if (square.traceKey !== traceKey && hasTrace) drawMini(parts.canvas, tile.trace);
-  square.traceKey = traceKey;
-  return { element, stageName, card };
+  return { element, stageName, card, tile, square, hasTrace };
+}
+
+/** What needs the layout comes after all writing, so that forty tiles cost one layout. */
+function measure(drawn) {
+  const width = wall.clientWidth;
+  for (const { tile, square, hasTrace } of drawn) {
+    const traceKey = hasTrace ? `${tile.sample_ms}:${width}` : "";
+    if (square.traceKey !== traceKey && hasTrace) drawMini(square.parts.canvas, tile.trace);
+    square.traceKey = traceKey;
+    const widthKey = `${width}${square.markKey}${square.rightKey}`;
+    if (square.widthKey !== widthKey) {
+      square.widthKey = widthKey;
+      fitName(square.parts.name, tile.name);
+    }
+  }
 }
 
 function drawCounts(stages) {
@@ -267,14 +274,23 @@ function drawWall() {
   }
   if (wall.children.length !== elements.length || elements.some((e, n) => wall.children[n] !== e)) {
     wall.replaceChildren(...elements);
-    for (const tile of onPage) {
-      squares.get(tile.patient_id).traceKey = "";
-      draw(tile, top.get(tile.patient_id) ?? null, nowMs);
-    }
   }
+  measure(stages.filter((drawn) => drawn.square));
   $("#wall-empty").hidden = list.length > 0;
   drawCounts(stages);
   drawPager(list, top);
+}
+
+let pending = false;
+
+/** Draw the wall in the next frame, once, however many alarms came. */
+function soon() {
+  if (pending) return;
+  pending = true;
+  requestAnimationFrame(() => {
+    pending = false;
+    drawWall();
+  });
 }
 
 function takeTiles(message) {
@@ -328,18 +344,11 @@ takeTiles(start.wall);
 take(start.alarms);
 drawWall();
 drawInbox();
-line.addEventListener("tiles", ({ detail }) => { takeTiles(detail); drawWall(); });
+line.addEventListener("tiles", ({ detail }) => { takeTiles(detail); soon(); });
 alarms.addEventListener("change", ({ detail }) => {
   if (detail.message?.proofs) setProofs(detail.message.proofs);
-  requestAnimationFrame(drawWall);
+  soon();
 });
-for (const kind of ["lost", "found"]) line.addEventListener(kind, drawWall);
-setInterval(drawWall, 1000);
-let resized = 0;
-addEventListener("resize", () => {
-  clearTimeout(resized);
-  resized = setTimeout(() => {
-    for (const square of squares.values()) square.traceKey = "";
-    drawWall();
-  }, 150);
-});
+for (const kind of ["lost", "found"]) line.addEventListener(kind, soon);
+setInterval(soon, 1000);
+addEventListener("resize", soon);
