@@ -1,7 +1,7 @@
 """From beats, grades and episodes to every section of the report."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -51,6 +51,21 @@ from analytics.holter_values import Reason
 from analytics.holter_variability import variability
 from analytics.types import Beat, Episode, Leads, QualityWindow
 from analytics.vocabulary import Aami, Rhythm
+
+USUAL_REASON = {
+    "coverage": Reason.NO_CLOCK,
+    "heart_rate": Reason.TOO_FEW_BEATS,
+    "ventricular": Reason.NONE_FOUND,
+    "supraventricular": Reason.NONE_FOUND,
+    "af": Reason.NONE_FOUND,
+    "pauses": Reason.NONE_FOUND,
+    "conduction": Reason.NEEDS_P_EVIDENCE,
+    "qt": Reason.WIDE_QRS,
+    "hrv_time": Reason.TOO_SHORT,
+    "hrv_frequency": Reason.TOO_SHORT,
+    "pacing": Reason.NONE_FOUND,
+}
+"""Why a number of a section is missing, unless there is a better answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,38 +220,25 @@ def _passport(
 
 
 def _small_reasons(report: HolterReport) -> dict[str, Reason]:
-    """Say why single numbers inside a section are missing."""
+    """Say why each missing number inside a section is missing."""
+    clock = report.coverage.start_at is not None
+    special = {
+        "heart_rate.circadian_index": Reason.TOO_SHORT if clock else Reason.NO_CLOCK,
+        "heart_rate.day_mean_bpm": Reason.TOO_SHORT if clock else Reason.NO_CLOCK,
+        "heart_rate.night_mean_bpm": Reason.TOO_SHORT if clock else Reason.NO_CLOCK,
+        "conduction.qrs_median_ms": Reason.NO_CLEAN_STRETCH,
+        "qt.qt_rr_slope_day": Reason.TOO_SHORT if clock else Reason.NO_CLOCK,
+        "qt.qt_rr_slope_night": Reason.TOO_SHORT if clock else Reason.NO_CLOCK,
+    }
     reasons: dict[str, Reason] = {}
-    rate = report.heart_rate
-    if rate.circadian_index is None:
-        no_clock = report.coverage.start_at is None
-        why = Reason.NO_CLOCK if no_clock else Reason.TOO_SHORT
-        reasons["heart_rate.circadian_index"] = why
-    if rate.min is None:
-        reasons["heart_rate.min"] = reasons["heart_rate.max"] = Reason.TOO_FEW_BEATS
-    for path, section in (
-        ("ventricular", report.ventricular),
-        ("supraventricular", report.supraventricular),
-    ):
-        if section.fastest is None:
-            reasons[f"{path}.fastest"] = Reason.NONE_FOUND
-        if section.coupling_mean_ms is None:
-            reasons[f"{path}.coupling_mean_ms"] = Reason.NONE_FOUND
-    if not report.af.episodes:
-        reasons["af.longest_s"] = reasons["af.first_onset"] = Reason.NONE_FOUND
-    if report.pauses.longest is None:
-        reasons["pauses.longest"] = Reason.NONE_FOUND
-    if report.conduction.pr_median_ms is None:
-        reasons["conduction.pr_median_ms"] = Reason.NEEDS_P_EVIDENCE
-    if report.qt is not None and report.qt.qtc_median_ms is None:
-        reasons["qt.qtc_median_ms"] = Reason.WIDE_QRS
+    for name, usual in USUAL_REASON.items():
+        section = getattr(report, name)
+        for one in () if section is None else fields(section):
+            if getattr(section, one.name) is None:
+                path = f"{name}.{one.name}"
+                reasons[path] = special.get(path, usual)
     if report.st is not None and not report.st.statement_allowed:
         reasons["st.statement"] = Reason.SINGLE_LEAD
-    time, frequency = report.hrv_time, report.hrv_frequency
-    if time is not None and time.sdann_ms is None:
-        reasons["hrv_time.sdann_ms"] = Reason.TOO_SHORT
-    if frequency is not None and frequency.ulf_ms2 is None:
-        reasons["hrv_frequency.ulf_ms2"] = Reason.TOO_SHORT
     if report.pacing.paced_beats:
         reasons["pacing.capture"] = Reason.NEEDS_PACE_MARKS
     return reasons

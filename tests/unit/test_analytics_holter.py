@@ -504,6 +504,25 @@ def test_human_edits_are_a_share_of_the_beats():
 # The whole
 
 
+def missing(value, path=""):
+    """Paths of all None in the sections of a report's JSON, list items apart."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from missing(item, f"{path}.{key}" if path else key)
+    elif value is None:
+        yield path
+
+
+def test_every_missing_number_has_a_reason():
+    for beats in (beats_of(regular(3)), beats_of(regular(300)), ()):
+        got = report_of(beats, seconds=400).to_json()
+        paths = [p for p in missing(got) if not p.endswith(".at")]
+        assert paths
+        for path in paths:
+            covered = [path, path.split(".")[0], ".".join(path.split(".")[:2])]
+            assert any(p in got["reasons"] for p in covered), path
+
+
 def test_json_holds_plain_values_only():
     start = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
     got = report_of(beats_of(regular(300)), start_at=start).to_json()
