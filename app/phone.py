@@ -121,8 +121,11 @@ class Phone:
             if config.unit is not None:
                 self.notebook.put("unit", config.unit.model_dump(mode="json"))
         self.api.token = self.notebook.get("token")
-        if self.unit is not None and (config.pair or self.notebook.get("paired")):
-            self._pair_with(self.unit.serial)
+        unit = self.unit
+        if unit is not None:
+            self._put_on(unit.serial)
+            if config.pair or self.notebook.get("paired"):
+                self._pairing.set()
 
     @property
     def unit(self) -> IssuedUnit | None:
@@ -175,8 +178,9 @@ class Phone:
         self.api.token = answer.token
         self.uplink.revoked = False
         self.enrol_error = None
+        self._put_on(answer.unit.serial)
         if self.config.pair:
-            self._pair_with(answer.unit.serial)
+            self._pairing.set()
         self._nudge.set()
         return answer
 
@@ -194,13 +198,13 @@ class Phone:
             return False
         self.monitor.patch.refused = None
         self.notebook.put("paired", True)
-        self._pair_with(serial)
+        self._pairing.set()
         return True
 
-    def _pair_with(self, serial: str) -> None:
-        if serial and isinstance(self._room, VirtualRoom):
+    def _put_on(self, serial: str) -> None:
+        """Wear the virtual patch: it is on the chest as soon as it is issued."""
+        if isinstance(self._room, VirtualRoom):
             self._room.wear(serial, self.config.patch)
-        self._pairing.set()
 
     @property
     def paired(self) -> bool:
