@@ -41,6 +41,9 @@ class AssemblerState:
     next_sequence: int | None = None
     places: list[EpochPlace] = field(default_factory=list)
     leads_on: tuple[bool, ...] | None = None
+    last_heard: tuple[int, datetime] | None = None
+    """First sample after the newest live packet, and when that came: after a restart of
+    the app it is all that tells how long a reboot of the device took."""
     duplicates: int = 0
     """Samples that came more than once and were dropped."""
 
@@ -139,7 +142,9 @@ class Assembler:
         held = self._held.get(first)
         if held is None or len(held[0].counts) < len(packet.counts):
             self._held[first] = (packet, received_at)
-        self._clock.add(first + len(packet.counts), received_at)
+        end = first + len(packet.counts)
+        self._clock.add(end, received_at)
+        self._state.last_heard = (end, received_at)
         return events + list(self._release(first))
 
     def flush(self) -> list[PatchEvent]:
@@ -194,10 +199,7 @@ class Assembler:
     def _restart(self, packet: SamplePacket, received_at: datetime) -> Iterator[Gap]:
         """Place a new epoch by our clock and say the hole before it."""
         state = self._state
-        fit = self._clock.fit()
-        end = state.next_sample
-        if fit is not None:
-            end = round(fit.sample_at(received_at))
+        end = self._sample_at(received_at)
         first = max(end - len(packet.counts), state.next_sample)
         # The new counter began at 0: what it counted before this packet is in memory.
         measured = min(packet.first_counter, first - state.next_sample)
@@ -215,6 +217,16 @@ class Assembler:
         state.next_sample = first
         state.next_sequence = None
         self._clock = ClockFitter(self._fs_hz)
+
+    def _sample_at(self, moment: datetime) -> int:
+        """Return where the recording would be by our clock."""
+        fit = self._clock.fit()
+        if fit is not None:
+            return round(fit.sample_at(moment))
+        if self._state.last_heard is None:
+            return self._state.next_sample
+        end, heard_at = self._state.last_heard
+        return end + round((moment - heard_at).total_seconds() * self._fs_hz)
 
     # -- giving ------------------------------------------------------------------
 

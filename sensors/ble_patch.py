@@ -91,6 +91,8 @@ class BlePatch:
         self._closed = asyncio.Event()
         self._events: asyncio.Queue[PatchEvent | None] = asyncio.Queue()
         self._battery = 100
+        self.info: PatchInfo | None = None
+        """What the unit said of itself when it was last linked."""
 
     @property
     def clock(self) -> ClockFit | None:
@@ -131,6 +133,7 @@ class BlePatch:
             await link.close()
             raise
         self._link = link
+        self.info = info
         if self._assembler is None:
             self._assembler = Assembler(
                 info.fs_hz, has_memory=self._driver.has_memory, state=self._state

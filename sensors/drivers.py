@@ -1,6 +1,7 @@
 """One driver per make: from an open link to packets, and back to the memory."""
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from typing import Protocol
 
@@ -94,6 +95,11 @@ def tolerant(handler: OnValue) -> OnValue:
     return handle
 
 
+def _fresh_epoch() -> int:
+    """Return a number for this run of the app that no other run has had."""
+    return secrets.randbelow(2**31)
+
+
 class PolarDriver:
     """Polar H10 over PMD: ECG at 130 Hz, contact from its Heart Rate service.
 
@@ -108,7 +114,7 @@ class PolarDriver:
 
     def __init__(self, serial: str) -> None:
         self._serial = serial
-        self._counter = TimestampCounter(polar_pmd.FS_HZ)
+        self._counter = TimestampCounter(polar_pmd.FS_HZ, None, _fresh_epoch())
         self._contact = False
 
     async def begin(self, link: GattLink, on_said: OnSaid) -> PatchInfo:
@@ -171,7 +177,7 @@ class MovesenseDriver:
         self._serial = serial
         self._rate_hz = rate_hz
         modulo_s = movesense.TIMESTAMP_MS_MODULO / 1000
-        self._counter = TimestampCounter(rate_hz, modulo_s)
+        self._counter = TimestampCounter(rate_hz, modulo_s, _fresh_epoch())
 
     async def begin(self, link: GattLink, on_said: OnSaid) -> PatchInfo:
         """See `Driver.begin`."""

@@ -21,12 +21,17 @@ class TimestampCounter:
         Nominal sampling frequency.
     modulo_s : float, optional
         The timestamp starts again from 0 after this time.
+    first_epoch : int
+        Number of the first epoch. After a restart of the app it must be another one than
+        before, because the count begins anew.
     """
 
-    def __init__(self, fs_hz: float, modulo_s: float | None = None) -> None:
+    def __init__(
+        self, fs_hz: float, modulo_s: float | None = None, first_epoch: int = 0
+    ) -> None:
         self._nominal_hz = fs_hz
         self._modulo_s = modulo_s
-        self._epoch = 0
+        self._epoch = first_epoch
         self._counter = 0
         self._next_s: float | None = None
         self._stretch_s = 0.0

@@ -17,6 +17,8 @@ class RadioConditions:
     faults: FaultScript = field(default_factory=FaultScript)
     needs_bond: bool = False
     """Writes need an encrypted link, as the open patch profile demands."""
+    waits_for_phone: bool = False
+    """Measuring, and with it the clock of the faults, begins with the first link."""
 
 
 class Disturbance:

@@ -104,6 +104,8 @@ class RadioPatch:
         self._away = False
         self._on_air = False
         self._phone_gone = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._begun = not conditions.waits_for_phone
 
     @property
     def time_s(self) -> float:
@@ -120,8 +122,7 @@ class RadioPatch:
         """Switch off."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait({self._task})
             self._task = None
         await self._vanish()
 
@@ -163,6 +164,7 @@ class RadioPatch:
 
         def write(_: Connection, data: bytes) -> None:
             self.unit.write(uuid, bytes(data))
+            self._wake.set()  # answers do not wait for the next tick
 
         return CharacteristicValue(read=read, write=write)
 
@@ -198,6 +200,7 @@ class RadioPatch:
         low = self._fault(FaultKind.LOW_MTU) is not None
         self._device.gatt_server.max_mtu = LOWEST_MTU if low else MTU
         self._phone_gone.clear()
+        self._begun = True
         connection.on("disconnection", self._lost)
 
     def _lost(self, *_: object) -> None:
@@ -214,6 +217,8 @@ class RadioPatch:
         started = loop.time()
         rebooted = False
         while True:
+            if not self._begun:
+                started = loop.time()
             due_s = (loop.time() - started) * self._conditions.speed
             n_samples = int(due_s * self.unit.fs_hz) - self._measured
             if n_samples > 0:
@@ -227,16 +232,16 @@ class RadioPatch:
                 self.unit.reboot()
             rebooted = rebooting
             away = self._away or self._fault(FaultKind.RANGE_LOSS) is not None
-            await self._be(present=not (away or rebooting))
+            present = not (away or rebooting)
+            if present and not self._on_air:
+                await self._advertise()
+            elif self._on_air and not present:
+                await self._vanish()
             await self._send()
-            await asyncio.sleep(TICK_S)
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), TICK_S)
         await self._vanish()
-
-    async def _be(self, *, present: bool) -> None:
-        if present and not self._on_air:
-            await self._advertise()
-        elif not present and self._on_air:
-            await self._vanish()
 
     async def _send(self) -> None:
         for connection in list(self._device.connections.values()):
@@ -344,12 +349,8 @@ class BumbleTransport:
     ) -> None:
         """See `Transport.connect`."""
         self._check()
-        try:
-            connection = await self._device.connect(Address(address), timeout=timeout_s)
-        except (BaseBumbleError, TimeoutError) as error:
-            raise LinkUnavailable(
-                reason=LinkReason.OUT_OF_RANGE, address=address
-            ) from error
+        connecting = self._device.connect(Address(address), timeout=timeout_s)
+        connection = await self._asked(address, connecting)
         peer = Peer(connection)
         self._open[address] = _Open(connection, peer, {})
 

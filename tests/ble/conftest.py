@@ -1,7 +1,7 @@
 """A virtual air with patches and a phone."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -57,7 +57,7 @@ async def world(
     *units: PatchUnit, faults: tuple[Fault, ...] = (), speed: float = 1.0, bond=False
 ) -> AsyncIterator[World]:
     air = VirtualAir()
-    conditions = RadioConditions(speed, FaultScript(faults), bond)
+    conditions = RadioConditions(speed, FaultScript(faults), bond, True)
     made = World(await air.phone())
     for unit in units:
         patch = air.patch(unit, rng=rng(), conditions=conditions)
@@ -70,11 +70,19 @@ async def world(
             await patch.stop()
 
 
-async def listen(patch: Any, until_sample: int, *, complete: bool = True) -> list:
+async def listen(
+    patch: Any,
+    until_sample: int,
+    *,
+    complete: bool = True,
+    script: Callable[[], None] | None = None,
+) -> list:
     """Collect events until a live frame reaches a sample and nothing is missing."""
     heard: list[PatchEvent] = []
     mark: int | None = None
     await patch.connect()
+    if script:
+        script()
     async with contextlib.aclosing(patch.events()) as events:
         async for event in events:
             heard.append(event)

@@ -116,10 +116,13 @@ def test_a_patch_streams_through_the_phone_and_comes_back_after_a_walk():
             scanner = BleScanner(now=now, rng=rng(), backend=backend)
             (found,) = await scanner.scan(0.3)
             patch = scanner.open(found, CODE)
-            loop = asyncio.get_running_loop()
-            loop.call_later(1.0, made.patches[0].walk_away)
-            loop.call_later(2.0, made.patches[0].come_back)
-            return await listen(patch, 250 * 14)
+
+            def script() -> None:
+                loop = asyncio.get_running_loop()
+                loop.call_later(1.0, made.patches[0].walk_away)
+                loop.call_later(2.0, made.patches[0].come_back)
+
+            return await listen(patch, 250 * 14, script=script)
 
     heard = asyncio.run(asyncio.wait_for(play(), 30))
     assert LinkState(LinkReason.OUT_OF_RANGE) in heard

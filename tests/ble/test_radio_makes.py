@@ -39,10 +39,8 @@ async def hear(unit, until_s: float, *, speed=4.0, faults=()) -> tuple:
     async with world(unit, speed=speed, faults=faults) as made:
         (advertisement,) = await made.scanner.scan(0.3)
         patch = made.scanner.open(advertisement, code="")
-        info = await patch.connect()
-        await patch.close()
-        patch = made.scanner.open(advertisement, code="")
-        return info, await listen(patch, round(until_s * info.fs_hz))
+        heard = await listen(patch, round(until_s * unit.fs_hz))
+        return patch.info, heard
 
 
 def play(*args, **options) -> tuple:

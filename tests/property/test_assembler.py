@@ -214,6 +214,54 @@ def test_a_reboot_goes_on_in_the_same_recording_at_the_right_time():
     assert abs((fit.at(250 * 250) - at(250 * 250)).total_seconds()) < 0.02
 
 
+def test_a_reboot_while_the_app_was_off_has_the_length_of_our_clock():
+    truth = np.arange(250 * 60, dtype=np.int32)
+    before = Assembler(FS_HZ, has_memory=False)
+    for first in range(0, 250 * 10, 50):
+        before.push(packet_of(truth, first, 50), at(first + 50))
+    after = Assembler(FS_HZ, has_memory=False, state=before.state)
+    start = 250 * 40
+    packet = packet_of(truth, start, 50, start=-start, epoch=2)
+    events = after.push(packet, at(start + 50))
+    assert events == [Gap(2500, start, GapCause.REBOOT), *frames_of(events)]
+    assert frames_of(events)[0].first_sample == start
+
+
+def test_a_late_packet_of_an_earlier_epoch_fills_its_gap():
+    truth = np.arange(2000, dtype=np.int32)
+    assembler = Assembler(FS_HZ, has_memory=True)
+    events = assembler.push(packet_of(truth, 0, 100), at(100))
+    events += assembler.push(packet_of(truth, 400, 100), at(500))
+    packet = packet_of(truth, 1000, 50, start=-1000, epoch=2)
+    events += assembler.push(packet, at(1050))
+    late = assembler.push(packet_of(truth, 100, 300), at(1060))
+    assert [frame.first_sample for frame in frames_of(late)] == [100]
+    assert frames_of(late)[0].backfilled
+    answer = packet_of(truth, 500, 500, from_memory=True)
+    late += assembler.push(answer, at(1070))
+    assert store([*events, *late], 1050).tolist() == truth[:1050].tolist()
+
+
+def test_packets_that_overlap_give_each_sample_once():
+    truth = np.arange(1000, dtype=np.int32)
+    assembler = Assembler(FS_HZ, has_memory=True)
+    events: list[PatchEvent] = []
+    for first, n in ((0, 100), (60, 100), (220, 50), (230, 60), (220, 70), (240, 10)):
+        events += assembler.push(packet_of(truth, first, n), at(first + n))
+    events += assembler.push(packet_of(truth, 160, 60), at(300))
+    events += assembler.flush()
+    assert store(events, 290).tolist() == truth[:290].tolist()
+    assert assembler.state.duplicates > 0
+
+
+def test_a_press_has_a_place_only_in_a_known_epoch():
+    truth = np.arange(500, dtype=np.int32)
+    assembler = Assembler(FS_HZ, has_memory=True)
+    assembler.push(packet_of(truth, 100, 100), at(100))
+    assert assembler.position(1, 150) == 50
+    assert assembler.position(2, 150) is None
+
+
 def test_the_clock_finds_100_ppm_through_jitter_and_late_packets(rng):
     assembler = Assembler(FS_HZ, has_memory=False)
     truth = np.zeros(50, np.int32)[:, None]

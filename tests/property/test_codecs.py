@@ -245,6 +245,21 @@ def test_anxin_control_messages_come_back(command, response, request, clock):
     assert pairing.decode_clock(pairing.encode_clock(*clock)) == clock
 
 
+def test_messages_of_the_right_sum_but_the_wrong_length_are_refused():
+    packet = SamplePacket(1, 0, np.zeros((3, 2), np.int32), (True, True), 0)
+    frame = anxin.unseal(anxin.encode_frame(packet, 2))
+    info = anxin.UnitInfo("0042", "m", "1", ("ECG",), 250_000, 400_000, 2, 9, 1)
+    message = anxin.unseal(anxin.encode_info(info))
+    for wrong in (frame[:-1], frame[:11] + b"\x00" + frame[12:], frame + b"\0\0"):
+        with pytest.raises(BadPacket):
+            anxin.decode_frame(anxin.seal(wrong), 1, 2)
+    for wrong in (message[:-1], message + b"x", b"\x02" + message[1:], message[:18]):
+        with pytest.raises(BadPacket):
+            anxin.decode_info(anxin.seal(wrong))
+    with pytest.raises(BadPacket):
+        anxin.decode_frame(anxin.seal(frame[:-1]), 2, 2)
+
+
 def test_an_anxin_frame_fits_its_mtu():
     for mtu in (23, 185, 247, 517):
         for n_leads in (1, 3, 12):
