@@ -1,0 +1,414 @@
+"""Who may open which door: every route is declared here and tried by everybody.
+
+Own patient: 王建国 (A0001), attending zhang. Everybody else's names must not learn that he
+exists. A route that is missing in `DOORS` fails the first test.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.routing import APIRoute
+from sqlmodel import Session
+
+from analytics.holter import analyze_holter
+from clinic_server.alarms.models import AdviceRow, Alarm, AlarmKind, Tier
+from clinic_server.family import service as family
+from clinic_server.main import ROUTERS, system
+from clinic_server.plans.models import Plan, Task, WorkItem, WorkKind
+from clinic_server.reports.models import Report
+from clinic_server.staff.models import Role
+from clinic_server.wire.care import TaskKind
+from tests import factories as make
+from tests.factories import NOW, PASSWORD, Phone, segment_body
+from tests.integration.conftest import Browser, Clinic
+
+NAME, MRN = "王建国", "A0001"
+PHYSICIAN = frozenset({"physician"})
+CLINICAL = frozenset({"physician", "nurse", "technician"})
+NURSING = frozenset({"physician", "nurse"})
+ADMIN = frozenset({"admin"})
+EVERYBODY = CLINICAL | ADMIN
+OPEN: frozenset[str] = frozenset({"open"})
+PHONE: frozenset[str] = frozenset({"phone"})
+
+
+@dataclass(frozen=True)
+class Door:
+    """Who may pass, whether one patient stands behind it, and a body that is valid."""
+
+    roles: frozenset[str]
+    bound: bool = False
+    body: dict[str, Any] | None = None
+
+
+DOORS: dict[str, Door] = {
+    "GET /healthz": Door(OPEN),
+    "GET /readyz": Door(OPEN),
+    "GET /": Door(OPEN),
+    "GET /patient": Door(OPEN),
+    "GET /sign-in": Door(OPEN),
+    "POST /sign-in": Door(OPEN),
+    "POST /api/enrol": Door(OPEN, body={"code": "0000-0000"}),
+    "GET /family/{token}": Door(OPEN),
+    "GET /f": Door(OPEN),
+    "GET /f/{name}": Door(OPEN),
+    "POST /f/call-me": Door(OPEN),
+    "POST /f/seen": Door(OPEN),
+    "POST /api/me/status": Door(
+        PHONE, body={"at": NOW.isoformat(), "link": "up", "queue_segments": 0}
+    ),
+    "POST /api/me/recordings/{recording_id}": Door(
+        PHONE,
+        bound=True,
+        body={
+            "serial": "AX-0001",
+            "fs_hz": 250,
+            "lead_names": ["II"],
+            "gain_counts_per_mv": 200,
+            "started_at": NOW.isoformat(),
+        },
+    ),
+    "PUT /api/me/recordings/{recording_id}/segments/{seq}": Door(PHONE, bound=True),
+    "GET /api/me/recordings/{recording_id}": Door(PHONE, bound=True),
+    "POST /api/me/recordings/{recording_id}/close": Door(
+        PHONE, bound=True, body={"last_seq": 0}
+    ),
+    "GET /api/me/home": Door(PHONE),
+    "GET /api/me/inbox": Door(PHONE),
+    "POST /api/me/inbox/{advice_id}/read": Door(PHONE, bound=True, body={}),
+    "POST /api/me/sos": Door(
+        PHONE, body={"client_id": "12345678", "pressed_at": NOW.isoformat()}
+    ),
+    "GET /api/me/events": Door(PHONE),
+    "GET /api/me/tasks": Door(PHONE),
+    "POST /api/me/tasks/{task_id}/done": Door(
+        PHONE, bound=True, body={"done_at": NOW.isoformat(), "pulse_bpm": 60}
+    ),
+    "GET /api/me/family": Door(PHONE),
+    "POST /api/me/family": Door(PHONE, body={"label": "女儿", "level": 1, "days": 7}),
+    "DELETE /api/me/family/{link_id}": Door(PHONE, bound=True),
+    "POST /sign-out": Door(EVERYBODY),
+    "GET /account": Door(EVERYBODY),
+    "GET /console": Door(EVERYBODY),
+    "GET /console/wall.json": Door(EVERYBODY),
+    "GET /console/stream": Door(EVERYBODY),
+    "GET /console/alarms": Door(EVERYBODY),
+    "GET /console/alarms.json": Door(EVERYBODY),
+    "GET /console/patients": Door(EVERYBODY),
+    "GET /console/chest-pain": Door(EVERYBODY),
+    "GET /console/calibration": Door(EVERYBODY),
+    "GET /console/critical-values.json": Door(EVERYBODY),
+    "GET /console/alarm-statistics.json": Door(EVERYBODY),
+    "GET /console/alarms/{alarm_id}": Door(CLINICAL, bound=True),
+    "GET /console/alarms/{alarm_id}/live": Door(CLINICAL, bound=True),
+    "GET /console/patients/{patient_id}": Door(CLINICAL, bound=True),
+    "GET /console/patients/{patient_id}/limits.json": Door(CLINICAL, bound=True),
+    "GET /console/recordings/{recording_id}/ecg": Door(CLINICAL, bound=True),
+    "GET /console/reports/{report_id}": Door(CLINICAL, bound=True),
+    "GET /console/reports/{report_id}.pdf": Door(CLINICAL, bound=True),
+    "POST /console/alarms/{alarm_id}/acknowledge": Door(CLINICAL, bound=True, body={}),
+    "POST /console/alarms/{alarm_id}/hand-over": Door(
+        CLINICAL, bound=True, body={"to_staff_id": 1}
+    ),
+    "POST /console/alarms/{alarm_id}/snooze": Door(
+        CLINICAL, bound=True, body={"until": "2026-11-23T09:00:00Z"}
+    ),
+    "POST /console/alarms/{alarm_id}/decide": Door(
+        PHYSICIAN, bound=True, body={"opinion": "observe", "text": "继续观察"}
+    ),
+    "POST /console/alarms/{alarm_id}/adjudicate": Door(
+        CLINICAL, bound=True, body={"finding": "true"}
+    ),
+    "POST /console/alarms/{alarm_id}/close": Door(
+        CLINICAL, bound=True, body={"outcome": "observed"}
+    ),
+    "POST /console/alarms/{alarm_id}/call": Door(
+        CLINICAL, bound=True, body={"whom": "patient", "outcome": "busy"}
+    ),
+    "POST /console/alarms/{alarm_id}/critical-value": Door(
+        CLINICAL, bound=True, body={"told": "护士站", "read_back": True}
+    ),
+    "POST /console/limits": Door(
+        PHYSICIAN,
+        bound=True,
+        body={"patient_id": 1, "name": "tachy_u_bpm", "value": 130, "reason": "x"},
+    ),
+    "POST /console/channels": Door(ADMIN, body={}),
+    "POST /console/channels/{name}/test": Door(ADMIN),
+    "POST /console/patients/{patient_id}/plan": Door(
+        PHYSICIAN, bound=True, body={"template": "after_pci", "starts_on": "2026-11-24"}
+    ),
+    "POST /console/patients/{patient_id}/family-notice": Door(
+        PHYSICIAN, bound=True, body={"text": "一切平稳"}
+    ),
+    "POST /console/reports/{report_id}/note": Door(
+        PHYSICIAN, bound=True, body={"text": "窦性心律"}
+    ),
+    "POST /console/reports/{report_id}/sign": Door(
+        PHYSICIAN, bound=True, body={"password": PASSWORD, "patient_text": "一切平稳"}
+    ),
+    "POST /console/reports/{report_id}/amend": Door(
+        PHYSICIAN, bound=True, body={"reason": "补充"}
+    ),
+    "GET /desk": Door(CLINICAL),
+    "GET /desk/lookup": Door(CLINICAL),
+    "GET /desk/issues/{issue_id}/signal": Door(CLINICAL, bound=True),
+    "POST /desk/issue": Door(
+        NURSING,
+        bound=True,
+        body={"serial": "AX-9", "patient_id": 1, "due_on": "2026-12-01"},
+    ),
+    "POST /desk/issues/{issue_id}/code": Door(NURSING, bound=True, body={}),
+    "POST /desk/issues/{issue_id}/return": Door(
+        NURSING, bound=True, body={"condition": "good"}
+    ),
+    "POST /desk/patients": Door(NURSING, body={}),
+    "POST /desk/patients/{patient_id}/stamp/{step}": Door(NURSING, bound=True, body={}),
+    "POST /desk/units/{serial}/state": Door(NURSING, body={"state": "testing"}),
+    "POST /desk/units/{serial}/wipe": Door(NURSING, body={}),
+    "POST /desk/tasks/{task_id}/done": Door(NURSING, bound=True, body={"note": "x"}),
+    "POST /desk/work/{item_id}/done": Door(
+        NURSING, bound=True, body={"outcome": "reached"}
+    ),
+}
+
+
+def declared_routes() -> Iterator[str]:
+    """Every route of the product as ``METHOD path``."""
+    for router in (system, *ROUTERS):
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                yield from (f"{method} {route.path}" for method in route.methods)
+
+
+def test_every_route_says_who_may_pass() -> None:
+    routes = sorted(declared_routes())
+    assert len(routes) == len(set(routes)), "a route is there twice"
+    assert set(routes) - set(DOORS) == set(), "declare these in DOORS"
+    assert set(DOORS) - set(routes) == set(), "these are gone"
+
+
+@pytest.fixture
+def database_url() -> str:
+    """SQLite only: the question is the same on both."""
+    return ""
+
+
+@dataclass
+class House:
+    """Everybody who might knock, and the numbers of one patient's things."""
+
+    clinic: Clinic
+    staff: dict[str, Browser]
+    phone: Phone
+    other_phone: Phone
+    ids: dict[str, Any]
+
+    def path(self, route: str) -> tuple[str, str]:
+        method, path = route.split(" ")
+        return method, path.format(**self.ids)
+
+    def knock(self, route: str, http: Any, headers: dict[str, str]) -> tuple[int, str]:
+        """Try a route; give the status and what was said."""
+        method, path = self.path(route)
+        if method == "PUT":
+            body = segment_body(0)
+            headers = headers | {"X-Content-SHA256": make.sha256_hex(body)}
+            answer = http.put(path, content=body, headers=headers)
+            return answer.status_code, answer.text
+        json = DOORS[route].body
+        if route == "GET /console/stream":
+            with http.stream("GET", path, headers=headers) as answer:
+                return answer.status_code, ""
+        params = {"q": MRN, "code": MRN, "first": 0, "end": 2500} if method == "GET" else {}
+        answer = http.request(method, path, json=json, params=params, headers=headers)
+        return answer.status_code, answer.text
+
+
+@pytest.fixture
+def house(clinic: Clinic) -> House:
+    """One patient with one of everything, and all callers."""
+    with clinic.write() as session:
+        own = make.make_staff(session, "zhang")
+        other = make.make_staff(session, "li")
+        make.make_staff(session, "nurse", Role.NURSE)
+        make.make_staff(session, "technician", Role.TECHNICIAN)
+        make.make_staff(session, "admin", Role.ADMIN)
+        patient = make.make_patient(session, own)
+        assert patient.name == NAME
+        stranger = make.make_patient(session, other, mrn="B0002", name="李秀英")
+        issue_id, code = make.issue_unit(session, own, patient)
+        _, other_code = make.issue_unit(session, other, stranger, serial="AX-0002")
+        make.make_unit(session, "AX-9")
+    phone = clinic.phone(code)
+    other_phone = clinic.phone(other_code, serial="AX-0002")
+    assert phone.announce().status_code == 200
+    assert phone.put(0).status_code == 201
+    with clinic.write() as session:
+        ids = _things(session, patient.id or 0, own.id or 0, phone.recording_id)
+    ids |= {"issue_id": issue_id, "serial": "AX-9"}
+    names = {"own": "zhang", "other": "li"}
+    names |= {role: role for role in ("nurse", "technician", "admin")}
+    staff = {role: clinic.sign_in(name) for role, name in names.items()}
+    return House(clinic, staff, phone, other_phone, ids)
+
+
+def _result() -> dict[str, Any]:
+    """A report's numbers as the worker hands them over, of a minute of noise."""
+    noise = np.random.default_rng(1).normal(0, 0.1, (15_000, 1))
+    found = analyze_holter(noise, 250.0, lead_names=("II",), start_at=NOW)
+    return found.to_json() | {"strip_beats": []}
+
+
+def _things(
+    session: Session, patient_id: int, staff_id: int, recording_id: str
+) -> dict[str, Any]:
+    alarm = Alarm(
+        patient_id=patient_id,
+        recording_id=recording_id,
+        dedupe_key="test",
+        rule="E1",
+        tier=Tier.EMERGENCY,
+        kind=AlarmKind.PHYSIOLOGICAL,
+        code="alarms.vt",
+        params={"beats": 12, "rate_bpm": 180},
+        latching=True,
+        onset_sample=500,
+        offset_sample=2000,
+        onset_at=NOW,
+        received_at=NOW,
+        raised_at=NOW,
+    )
+    plan = Plan(
+        patient_id=patient_id,
+        template="after_pci",
+        starts_on=NOW.date(),
+        prescribed_by=staff_id,
+        prescribed_at=NOW,
+    )
+    report = Report(
+        recording_id=recording_id,
+        patient_id=patient_id,
+        version=1,
+        state="draft",
+        algorithm="test",
+        result=_result(),
+        created_at=NOW,
+    )
+    work = WorkItem(
+        kind=WorkKind.CALL_PATIENT, patient_id=patient_id, dedupe_key="w", raised_at=NOW
+    )
+    session.add_all([alarm, plan, report, work])
+    session.flush()
+    advice = AdviceRow(
+        patient_id=patient_id,
+        alarm_id=alarm.id,
+        kind="alarm",
+        opinion="observe",
+        text="继续观察",
+        sent_by=staff_id,
+        sent_at=NOW,
+    )
+    task = Task(
+        plan_id=plan.id,
+        patient_id=patient_id,
+        kind=TaskKind.VITALS,
+        opens_at=NOW,
+        due_at=NOW,
+        grace_until=NOW.replace(hour=20),
+    )
+    session.add_all([advice, task])
+    link, token = family.create_link(
+        session,
+        patient_id=patient_id,
+        label="女儿",
+        level=1,
+        days=7,
+        created_by="test",
+        now=NOW,
+    )
+    session.flush()
+    return {
+        "patient_id": patient_id,
+        "recording_id": recording_id,
+        "alarm_id": alarm.id,
+        "report_id": report.id,
+        "advice_id": advice.id,
+        "task_id": task.id,
+        "item_id": work.id,
+        "link_id": link.id,
+        "token": token,
+        "name": "none",
+        "step": "teach",
+        "seq": 0,
+    }
+
+
+def _closed_to(route: str, role: str) -> bool:
+    roles = DOORS[route].roles
+    return not roles & {role, "physician" if role in ("own", "other") else role}
+
+
+def test_nobody_passes_without_a_session_or_a_token(house: House) -> None:
+    for route, door in DOORS.items():
+        if door.roles == OPEN:
+            continue
+        for headers in ({}, {"Authorization": "Bearer " + "x" * 43}):
+            status, _ = house.knock(route, house.clinic.client(), headers)
+            assert status == 401, route
+
+
+def test_a_phone_opens_no_staff_door_and_a_session_no_phones(house: House) -> None:
+    for route, door in DOORS.items():
+        if door.roles not in (OPEN, PHONE):
+            status, _ = house.knock(route, house.phone.http, house.phone.headers)
+            assert status == 401, route
+        if door.roles == PHONE:
+            browser = house.staff["own"]
+            status, _ = house.knock(route, browser.http, {"X-CSRF": browser.csrf})
+            assert status == 401, route
+
+
+def test_another_phone_finds_nothing_of_this_patient(house: House) -> None:
+    for route, door in DOORS.items():
+        if door.roles != PHONE:
+            continue
+        status, said = house.knock(route, house.other_phone.http, house.other_phone.headers)
+        assert NAME not in said, route
+        if door.bound:
+            # the announcement names a unit too, and that is refused first
+            assert status in (404, 422), (route, status, said)
+        else:
+            assert status < 500, (route, said)
+
+
+def test_the_other_team_and_the_administrator_learn_nothing(house: House) -> None:
+    for role in ("other", "admin"):
+        browser = house.staff[role]
+        for route, door in DOORS.items():
+            if door.roles in (OPEN, PHONE) or route == "POST /sign-out":
+                continue
+            status, said = house.knock(route, browser.http, {"X-CSRF": browser.csrf})
+            where = (role, route, status, said[:200])
+            assert NAME not in said, where
+            assert status < 500, where
+            if _closed_to(route, role) or door.bound:
+                assert status in (403, 404), where
+
+
+def test_a_role_passes_its_own_doors_and_no_others(house: House) -> None:
+    for role in ("technician", "nurse", "own"):
+        browser = house.staff[role]
+        for route, door in DOORS.items():
+            if door.roles in (OPEN, PHONE) or route == "POST /sign-out":
+                continue
+            status, said = house.knock(route, browser.http, {"X-CSRF": browser.csrf})
+            where = (role, route, status, said[:300])
+            assert status < 500, where
+            if _closed_to(route, role):
+                assert status in (403, 404), where
+            elif role == "own" and door.bound:
+                assert status not in (401, 403, 404), where
