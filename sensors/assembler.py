@@ -223,9 +223,7 @@ class Assembler:
         fit = self._clock.fit()
         if fit is not None:
             return round(fit.sample_at(moment))
-        if self._state.last_heard is None:
-            return self._state.next_sample
-        end, heard_at = self._state.last_heard
+        end, heard_at = self._state.last_heard or (self._state.next_sample, moment)
         return end + round((moment - heard_at).total_seconds() * self._fs_hz)
 
     # -- giving ------------------------------------------------------------------

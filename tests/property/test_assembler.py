@@ -242,15 +242,42 @@ def test_a_late_packet_of_an_earlier_epoch_fills_its_gap():
     assert store([*events, *late], 1050).tolist() == truth[:1050].tolist()
 
 
+def test_a_reboot_of_no_length_leaves_no_gap_and_asks_for_nothing():
+    truth = np.arange(1000, dtype=np.int32)
+    for has_memory in (True, False):
+        assembler = Assembler(FS_HZ, has_memory=has_memory)
+        events = assembler.push(packet_of(truth, 0, 100), at(100))
+        packet = packet_of(truth, 100, 100, start=-100, epoch=2)
+        events += assembler.push(packet, at(200))
+        assert not [event for event in events if isinstance(event, Gap)]
+        assert assembler.plan(100) is None
+        later = packet_of(truth, 500, 100, start=-100, epoch=2)
+        events += assembler.push(later, at(600))
+        assembler.give_up(FetchRequest(1, 0, 100))
+        assert assembler.missing_samples == (300 if has_memory else 0)
+        assert assembler.fs_hz == FS_HZ
+
+
+def test_what_waits_in_a_rebooted_device_without_memory_is_lost():
+    truth = np.arange(1000, dtype=np.int32)
+    assembler = Assembler(FS_HZ, has_memory=False)
+    events = assembler.push(packet_of(truth, 0, 100), at(100))
+    packet = packet_of(truth, 500, 100, start=-300, epoch=2)
+    events += assembler.push(packet, at(600))
+    gaps = [event for event in events if isinstance(event, Gap)]
+    assert gaps == [Gap(100, 300, GapCause.REBOOT), Gap(300, 500, GapCause.LINK)]
+    assert assembler.missing_samples == 0
+
+
 def test_packets_that_overlap_give_each_sample_once():
     truth = np.arange(1000, dtype=np.int32)
     assembler = Assembler(FS_HZ, has_memory=True)
     events: list[PatchEvent] = []
-    for first, n in ((0, 100), (60, 100), (220, 50), (230, 60), (220, 70), (240, 10)):
+    for first, n in ((0, 100), (60, 100), (220, 50), (230, 60), (220, 70), (270, 40)):
         events += assembler.push(packet_of(truth, first, n), at(first + n))
     events += assembler.push(packet_of(truth, 160, 60), at(300))
     events += assembler.flush()
-    assert store(events, 290).tolist() == truth[:290].tolist()
+    assert store(events, 310).tolist() == truth[:310].tolist()
     assert assembler.state.duplicates > 0
 
 

@@ -268,6 +268,7 @@ def test_an_anxin_frame_fits_its_mtu():
             assert n_samples == 0 or size <= mtu
     assert anxin.samples_per_frame(247, 12, 2) >= 9
     assert anxin.samples_per_frame(23, 12, 2) == 0
+    assert [anxin.electrodes_per_status(mtu) for mtu in (23, 33, 512)] == [1, 6, 245]
 
 
 def test_a_code_may_be_typed_as_people_type():
