@@ -88,8 +88,9 @@ def _step_line(page: Page, view: AlarmView, step: Any) -> str:
         )
     if step.step is Step.SENDING:
         if step.state == "done":
-            took = (view.received_at - view.onset_at).total_seconds()
-            return page.say("console.sent_in", percent=100, seconds=f"{took:.1f}")
+            percent = 100 if step.percent is None else step.percent
+            after = delay(page, view, step.at)
+            return page.say("console.sent_in", percent=percent, after=after)
         return page.say("console.percent", percent=step.percent or 0)
     if step.at is not None:
         return to_second(step.at, page.zone)
