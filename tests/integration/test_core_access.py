@@ -21,6 +21,7 @@ from clinic_server.plans.models import Plan, Task, WorkItem, WorkKind
 from clinic_server.reports.models import Report
 from clinic_server.staff.models import Role
 from clinic_server.wire.care import TaskKind
+from clinic_server.wire.ecg import sha256_hex
 from tests import factories as make
 from tests.factories import NOW, PASSWORD, Phone, segment_body
 from tests.integration.conftest import Browser, Clinic
@@ -181,7 +182,7 @@ def declared_routes() -> Iterator[str]:
     for router in (system, *ROUTERS):
         for route in router.routes:
             if isinstance(route, APIRoute):
-                yield from (f"{method} {route.path}" for method in route.methods)
+                yield from (f"{method} {route.path}" for method in route.methods or ())
 
 
 def test_every_route_says_who_may_pass() -> None:
@@ -216,7 +217,7 @@ class House:
         method, path = self.path(route)
         if method == "PUT":
             body = segment_body(0)
-            headers = headers | {"X-Content-SHA256": make.sha256_hex(body)}
+            headers = headers | {"X-Content-SHA256": sha256_hex(body)}
             answer = http.put(path, content=body, headers=headers)
             return answer.status_code, answer.text
         json = DOORS[route].body
@@ -313,7 +314,7 @@ def _things(
         sent_at=NOW,
     )
     task = Task(
-        plan_id=plan.id,
+        plan_id=plan.id or 0,
         patient_id=patient_id,
         kind=TaskKind.VITALS,
         opens_at=NOW,

@@ -17,7 +17,6 @@ from clinic_server.wire.ecg import sha256_hex
 from tests.factories import segment_body
 from tests.integration.conftest import Clinic, Ward, running_clinic
 
-
 CONTEXT = "clinic_server.migrations.run.MigrationContext"
 
 
