@@ -11,6 +11,7 @@ from analytics.types import Ecg, Episode, Flags
 from analytics.vocabulary import Rhythm
 
 BLOCK_BEATS: Final = 24  # beats averaged for one P wave
+EVERY: Final = 72  # beats from one average to the next: conduction changes slowly
 LONG_PR_MS: Final = 220.0  # ms; first degree is over 200 ms, 20 ms for one lead's doubt
 MIN_BLOCKS: Final = 2  # averaged stretches in a row before first degree is said
 P_EVIDENCE: Final = 0.6  # mean correlation of single P waves with their average
@@ -44,9 +45,9 @@ def find_blocks(
 ) -> list[Episode]:
     """Find possible first-degree and second-degree atrioventricular block.
 
-    First degree: the averaged P wave begins more than 220 ms before the QRS in two
-    stretches of 24 beats in a row. Second degree: a gap of 1.6 usual intervals or more
-    holds a wave of the shape of the conducted P waves where the next one is due.
+    First degree: the averaged P wave (24 of every 72 beats) begins more than 220 ms
+    before the QRS in two averages in a row. Second degree: a gap of 1.6 usual intervals
+    or more holds a wave of the shape of the conducted P waves where the next is due.
     Third-degree block is not told: one lead does not show dissociation well enough.
 
     Parameters
@@ -72,7 +73,7 @@ def find_blocks(
     index = np.flatnonzero(free)
     waves: dict[int, PWave] = {}
     first_degree: list[tuple[int, int, PWave]] = []
-    for i in range(0, index.size - BLOCK_BEATS + 1, BLOCK_BEATS):
+    for i in range(0, index.size - BLOCK_BEATS + 1, EVERY):
         part = index[i : i + BLOCK_BEATS]
         wave = average_p_wave(ecg_mv, beats.sample[part], beats.fs, beats.rr_s[part])
         waves.update(dict.fromkeys(part.tolist(), wave))
@@ -134,7 +135,9 @@ def _most_prominent(x: Floats, first: int, reach: int) -> tuple[int, float, int]
     best = (-1, 0.0, -1)
     for sign, weight in ((1.0, 1.0), (-1.0, 0.6)):  # P waves stand upright more often
         y = sign * x
-        inner = np.flatnonzero((y[1:-1] > y[:-2]) & (y[1:-1] >= y[2:])) + 1
+        # The average of neighbours has fewer tops that are only noise.
+        smooth = np.convolve(y, np.full(reach // 8 + 1, 1.0 / (reach // 8 + 1)), "same")
+        inner = np.flatnonzero(_is_top(smooth)) + 1
         for top in inner[inner > first + 1].tolist():
             left = y[max(0, top - reach) : top]
             right = y[top + 1 : top + 1 + reach]
@@ -145,6 +148,12 @@ def _most_prominent(x: Floats, first: int, reach: int) -> tuple[int, float, int]
                 begin = top - left.size + (int(low[-1]) if low.size else 0)
                 best = (top, height * weight, begin)
     return best
+
+
+def _is_top(y: Floats) -> Flags:
+    """Tell which inner samples are higher than their neighbours."""
+    top: Flags = (y[1:-1] > y[:-2]) & (y[1:-1] >= y[2:])
+    return top
 
 
 def _qrs_onset(middle: Floats, r_peak: int, fs: float) -> int:
@@ -167,7 +176,7 @@ def _first_degree(
     out: list[Episode] = []
     groups: list[list[tuple[int, int, PWave]]] = []
     for item in stretches:
-        if groups and item[0] - groups[-1][-1][1] <= BLOCK_BEATS:
+        if groups and item[0] - groups[-1][-1][1] <= EVERY:
             groups[-1].append(item)
         else:
             groups.append([item])
@@ -205,7 +214,7 @@ def _second_degree(
         nearest = (
             known[min(int(np.searchsorted(known, k)), len(known) - 1)] if known else -1
         )
-        if nearest < 0 or abs(nearest - k) > 4 * BLOCK_BEATS:
+        if nearest < 0 or abs(nearest - k) > 2 * EVERY:
             continue
         wave = waves[nearest]
         if wave.evidence < P_EVIDENCE:

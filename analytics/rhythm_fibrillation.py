@@ -86,7 +86,7 @@ def suspicious(ecg_mv: Ecg, fs: float, starts: Ints) -> Flags:
     """
     pool = max(1, round(fs / 125.0))
     usable = ecg_mv.size // pool * pool
-    coarse = np.nan_to_num(ecg_mv[:usable]).reshape(-1, pool).mean(axis=1)
+    coarse = np.nan_to_num(ecg_mv[:usable].reshape(-1, pool).sum(axis=1))
     slope = np.diff(coarse, prepend=coarse[:1]) ** 2
     second = np.concatenate([[0.0], np.cumsum(slope)])
     fourth = np.concatenate([[0.0], np.cumsum(slope**2)])

@@ -69,9 +69,10 @@ def ventricular_runs(beats: BeatArrays, ecg_mv: Ecg | None = None) -> list[Episo
         ``VT``, ``PVT``, ``IVR``, ``COUPLET`` in order of time.
     """
     ventricular = beats.is_kind("V", "F") & beats.usable
+    fully = beats.is_kind("V")
     out: list[Episode] = []
     for first, end in _bridged(beats, _runs(beats, ventricular)):
-        if not beats.is_kind("V")[first:end].any():
+        if not fully[first:end].any():
             continue
         if end - first == 2:
             out.append(_episode(beats, Rhythm.COUPLET, first, end))
