@@ -184,7 +184,8 @@ class LiveAnalysis:
             self._note_rest(task)
             return False
         with self._db.write() as session:
-            written = steps.write_head(session, task, head, expected, found, now)
+            # the time of raising is when it is written, not when the round began
+            written = steps.write_head(session, task, head, expected, found, self._clock())
         if not written:
             self._forget(recording_id)
             return False
@@ -204,7 +205,7 @@ class LiveAnalysis:
             task = steps.at_time(session, task, self._zone, at)
             running, found = steps.owed_step(session, task, running, owed)
         with self._db.write() as session:
-            steps.write_owed(session, task, found, now)
+            steps.write_owed(session, task, found, self._clock())
         self._backfills[recording_id] = running
         return True
 
