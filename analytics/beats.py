@@ -27,6 +27,8 @@ from analytics.vocabulary import Aami, Grade
 
 BLOCK = 1024
 """Beats compared with each other: about a quarter of an hour."""
+DOUBTFUL = -0.5
+"""Log-odds below which a QRS may be noise: reported, but no rule may count it."""
 _VENTRICULAR = 0.3
 """Mean of the two ensembles from which a beat is ventricular."""
 WIDE_MS = 120.0
@@ -116,6 +118,7 @@ def tabulate(
     evidence = qrs.examine(ecg, fs) if evidence is None else evidence
     measures, peaks, rr_s = measure_beats(evidence, peaks)
     usable, quiet = _usable(ecg, evidence, peaks, quality_windows)
+    usable &= measures.qrs_logit > DOUBTFUL
     times = beat_features.timing(rr_s)
     p_v = ventricular_probability(measures, times)
     p_s = supraventricular.evidence(rr_s, p_v > 0.5)
@@ -181,7 +184,7 @@ def _stacked(parts: list[Measures]) -> Measures:
 def _highest_near(
     heat: NDArray[np.float32], cells: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    index = np.clip(cells[:, None] + np.arange(-2, 3), 0, max(heat.size - 1, 0))
+    index = np.clip(cells[:, None] + np.arange(-3, 4), 0, max(heat.size - 1, 0))
     return heat[index].max(axis=1).astype(np.float64) if cells.size else np.empty(0)
 
 

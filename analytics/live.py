@@ -384,7 +384,8 @@ def _classified(
         aami=kind,
         rr_ms=None if np.isnan(rr_s) else round(rr_s * 1000.0, 3),
         rr_quiet=_share(state.good, state, before, second) == 1.0,
-        usable=_share(state.good, state, second, second) == 1.0,
+        usable=_share(state.good, state, second, second) == 1.0
+        and bool(measured.qrs_logit[0] > beats.DOUBTFUL),
         wide=bool(measured.width_ms[0] > beats.WIDE_MS),
         contact=_share(state.touched, state, before, second),
         flat=_share(state.flat, state, before + 1, second - 1),
