@@ -43,7 +43,7 @@ class BeatArrays:
             return max(0, int(self.sample[0] - 0.3 * self.fs)) if len(self) else 0
         rr = self.rr_s[i]
         apart = rr if np.isfinite(rr) else 0.6
-        return int(self.sample[i] - 0.5 * min(apart, 1.2) * self.fs)
+        return max(0, int(self.sample[i] - 0.5 * min(apart, 1.2) * self.fs))
 
     def after(self, i: int) -> int:
         """Where the stretch of beat ``i`` ends: midway to the beat after it."""

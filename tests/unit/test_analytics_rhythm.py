@@ -281,3 +281,45 @@ def test_a_day_of_beats_takes_seconds():
     af_s = sum(e.offset_sample - e.onset_sample for e in of(episodes, Rhythm.AFIB)) / FS
     truth_s = float(gaps[np.arange(100_000) % 20_000 < 5_000].sum())
     assert af_s == pytest.approx(truth_s, rel=0.02)
+
+
+def random_recording(rng):
+    fs = float(rng.choice([100.0, 128.0, 250.0, 333.3, 1000.0]))
+    end = int(fs * rng.uniform(0.01, 60))
+    samples = np.unique(
+        rng.integers(0, max(end, 1), int(rng.integers(0, end / fs * 4 + 1)))
+    )
+    kinds = rng.choice(list(Aami), samples.size, p=rng.dirichlet(np.full(6, 0.4)))
+    beats = [
+        Beat(
+            int(sample),
+            Aami(kinds[i]),
+            float(rng.random()),
+            None
+            if i == 0 or rng.random() < 0.05
+            else 1000 * (sample - samples[i - 1]) / fs,
+            bool(rng.random() < 0.3),
+            bool(rng.random() < 0.9),
+        )
+        for i, sample in enumerate(samples)
+    ]
+    ecg = rng.normal(0, rng.choice([0.0, 1e-3, 0.5, 5.0]), end)
+    ecg[rng.random(end) < rng.choice([0.0, 0.2, 1.0])] = np.nan
+    step = max(1, int(10 * fs))
+    quality = tuple(
+        QualityWindow(a, min(end, a + step), rng.choice(list(Grade)), None)
+        for a in range(0, end, step)
+    )
+    return beats, fs, ecg, quality, end
+
+
+def test_no_recording_however_strange_raises_or_gives_an_impossible_episode(rng):
+    for _ in range(60):
+        beats, fs, ecg, quality, end = random_recording(rng)
+        episodes = find_episodes(beats, fs, ecg_mv=ecg, quality=quality, end_sample=end)
+        for episode in episodes:
+            assert 0 <= episode.onset_sample < episode.offset_sample <= end + 1
+            assert 0.0 <= episode.confidence <= 1.0
+            assert np.isfinite(list(episode.evidence.values())).all()
+        starts = [sample for sample, _ in rhythm_changes(episodes, end)]
+        assert starts == sorted(set(starts))
