@@ -35,6 +35,8 @@ from clinic_server.wire.enrolment import EnrolRequest, EnrolResponse
 from clinic_server.wire.problem import Problem
 
 T = TypeVar("T")
+Transport = httpx.AsyncBaseTransport
+"""What carries requests; tests hand in their own."""
 
 NETWORK_ERRORS = (
     httpx.HTTPError,

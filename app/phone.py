@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-import httpx
 import numpy as np
 
 from app.care import Care
-from app.clinic_api import ClinicApi, Line
+from app.clinic_api import ClinicApi, Line, Transport
 from app.errors import AppError, NotEnrolled, Offline, ServerRefused
 from app.monitor import Monitor
 from app.notebook import Notebook
@@ -65,7 +64,7 @@ class Phone:
         Now, aware UTC.
     rng : numpy.random.Generator
         Jitter of the uplink.
-    transport : httpx.AsyncBaseTransport, optional
+    transport : Transport, optional
         For tests: carries requests instead of the network.
     """
 
@@ -76,7 +75,7 @@ class Phone:
         room: Surroundings,
         clock: Callable[[], datetime],
         rng: np.random.Generator,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: Transport | None = None,
     ) -> None:
         self.config = config
         self._settings = settings

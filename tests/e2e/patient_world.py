@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
 from playwright.sync_api import Browser, Locator, Page, Route
+from sqlmodel import Session
 
 from clinic_server.bus import Bus
 from clinic_server.db import Database
@@ -102,25 +103,25 @@ def _seed(db: Database) -> tuple[list[dict[str, object]], int, str]:
         return phones, doctor.id or 0, code
 
 
-def _tasks(session: object, patient_id: int, doctor_id: int, now: object) -> None:
+def _tasks(session: Session, patient_id: int, doctor_id: int, now: datetime) -> None:
     plan = Plan(
         patient_id=patient_id,
         template="after_pci",
-        starts_on=now.date(),  # type: ignore[attr-defined]
+        starts_on=now.date(),
         prescribed_by=doctor_id,
         prescribed_at=now,
     )
-    session.add(plan)  # type: ignore[attr-defined]
-    session.flush()  # type: ignore[attr-defined]
+    session.add(plan)
+    session.flush()
     for kind, minutes in ((TaskKind.VITALS, 30), (TaskKind.SPOT_ECG, 60)):
-        session.add(  # type: ignore[attr-defined]
+        session.add(
             Task(
                 plan_id=plan.id or 0,
                 patient_id=patient_id,
                 kind=kind,
-                opens_at=now - timedelta(minutes=1),  # type: ignore[operator]
-                due_at=now + timedelta(minutes=minutes),  # type: ignore[operator]
-                grace_until=now + timedelta(hours=4),  # type: ignore[operator]
+                opens_at=now - timedelta(minutes=1),
+                due_at=now + timedelta(minutes=minutes),
+                grace_until=now + timedelta(hours=4),
             )
         )
 

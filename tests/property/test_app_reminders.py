@@ -49,7 +49,8 @@ steps = st.lists(st.integers(-120, 240), min_size=1, max_size=60)
 
 @given(task=tasks, minutes=steps, zones=st.lists(st.sampled_from(ZONES), min_size=1))
 def test_no_ring_sounds_twice_whatever_the_clock_and_the_zone_do(task, minutes, zones):
-    now, heard, sounded = NOON, set(), []
+    heard: set[tuple[int, int]] = set()
+    now, sounded = NOON, list[tuple[int, int]]()
     for i, step in enumerate(minutes):
         now += timedelta(minutes=step)  # also backwards
         for ring in owed([task], heard, {}, now, zones[i % len(zones)]):
@@ -61,7 +62,8 @@ def test_no_ring_sounds_twice_whatever_the_clock_and_the_zone_do(task, minutes, 
 
 @given(task=tasks, zone=st.sampled_from(ZONES), every=st.integers(1, 25))
 def test_an_open_task_rings_before_it_is_missed(task, zone, every):
-    now, heard, rang = NOON, set(), False
+    heard: set[tuple[int, int]] = set()
+    now, rang = NOON, False
     while now <= task.grace_until:
         for ring in owed([task], heard, {}, now, zone):
             heard, rang = heard_with(heard, ring), True

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import httpx
@@ -9,12 +10,15 @@ import pytest
 
 from app.clinic_api import NETWORK_ERRORS, ClinicApi, Line
 from app.errors import Offline, ServerRefused
+from clinic_server.wire.ecg import UploadState
 
 PROBLEM = {"code": "devices.loan_ended", "status": 410, "title": "t", "params": {}}
 
 
-def call(handler, line: Line | None = None):
-    async def go():
+def call(
+    handler: Callable[[httpx.Request], httpx.Response], line: Line | None = None
+) -> UploadState:
+    async def go() -> UploadState:
         transport = httpx.MockTransport(handler)
         api = ClinicApi("http://clinic.test", 1.0, line or Line(), transport)
         try:
@@ -69,7 +73,7 @@ def test_a_problem_keeps_its_code_and_its_patience():
 
 
 def test_an_ended_loan_is_told_from_a_closed_recording():
-    def refuse(code: str):
+    def refuse(code: str) -> Callable[[httpx.Request], httpx.Response]:
         return lambda _: httpx.Response(410, json=PROBLEM | {"code": code})
 
     with pytest.raises(ServerRefused) as caught:

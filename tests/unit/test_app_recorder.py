@@ -10,7 +10,7 @@ from app.heart_rate import HeartRateMeter, Trust
 from app.monitor import Monitor, TraceRing
 from app.recorder import Recorder
 from app.spool import Spool
-from clinic_server.wire.ecg import UploadState, decode_segment
+from clinic_server.wire.ecg import SegmentHeader, UploadState, decode_segment
 from sensors.frames import EcgFrame, GapCause, PatchInfo
 from sensors.virtual.hearts import named_heart
 from sensors.virtual.patch import VirtualPatch, Wear
@@ -39,16 +39,18 @@ def spool(tmp_path):
     spool.close()
 
 
-def make_recorder(spool, wall, **more):
+def make_recorder(spool: Spool, wall: Wall, **more: float) -> Recorder:
     options = {"segment_s": 1.0, "max_s": 86_400.0} | more
     return Recorder(spool, INFO, clock=wall, mono_s=lambda: 1.0, **options)
 
 
-def frame(first, wall, n=50, contact=True, value=0):
+def frame(
+    first: int, wall: Wall, n: int = 50, contact: bool = True, value: int = 0
+) -> EcgFrame:
     return EcgFrame(first, np.full((n, 1), value, np.int32), wall.now, contact)
 
 
-def bodies(spool):
+def bodies(spool: Spool) -> list[SegmentHeader]:
     rows = spool._db.execute("SELECT body FROM segment ORDER BY place").fetchall()
     return [decode_segment(body)[0] for (body,) in rows]
 
@@ -140,6 +142,7 @@ def test_a_full_phone_keeps_the_oldest_and_says_so(tmp_path, wall):
     assert bodies(spool)[0].first_sample == 0
     rid = recorder.rid
     state = UploadState(next=99, missing=[], server_at=T0)
+    assert rid is not None
     spool.confirm(rid, state)
     for i in range(60, 70):
         recorder.add(frame(i * 50, wall))
@@ -152,6 +155,7 @@ def test_only_what_the_clinic_has_is_deleted(spool, wall):
     for i in range(25):
         recorder.add(frame(i * 50, wall))
     rid = recorder.rid
+    assert rid is not None
     state = UploadState(next=1, missing=[(1, 2)], server_at=T0)
     assert spool.confirm(rid, state, 2) == 1, "2 is called missing: it stays"
     assert spool.confirm(rid, state, 4) == 1

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -79,4 +80,5 @@ def test_each_trouble_has_its_own_card(change, status):
 
 @pytest.mark.parametrize("proof", ["on_skin", "enrolled", "paired"])
 def test_monitoring_is_claimed_only_when_everything_is_proven(proof):
-    assert status_of(replace(CALM, **{proof: False})) is not Status.ON
+    change: dict[str, Any] = {proof: False}
+    assert status_of(replace(CALM, **change)) is not Status.ON
