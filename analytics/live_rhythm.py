@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.rhythm_af import af_probability
 from analytics.types import Episode, EpisodeEvent
 from analytics.vocabulary import Aami, Rhythm
 
@@ -24,6 +25,8 @@ AF_S = 30.0
 """ESC 2024: 30 s is the shortest AF that counts."""
 _AF_IRREGULAR = 0.07
 _AF_CLOSE = 0.05
+_AF_OPEN, _AF_STAY = 0.6, 0.35
+"""Mean of `rhythm_af.af_probability` over the last 30 s."""
 _AF_ECTOPY = 0.15
 """alarm-rules U2: no AF where 15 % of beats are ectopic."""
 _AF_BEATS = 24
@@ -268,8 +271,7 @@ def _fibrillation(state: Trackers, beat: BeatItem, events: _Events) -> Trackers:
         if irregular < _AF_CLOSE:
             return _ended(state, Rhythm.AFIB, beat.sample, beat.known, events)
         known = state.open[Rhythm.AFIB]
-        if beat.sample - known.onset_sample < 10**12:
-            onset = known.onset_sample
+        onset = known.onset_sample
         quiet_s = (beat.sample - state.beats[-2].sample) / state.fs
         turned = int(beat.sample / state.fs / 10) != int(
             (beat.sample / state.fs - quiet_s) / 10
@@ -280,11 +282,14 @@ def _fibrillation(state: Trackers, beat: BeatItem, events: _Events) -> Trackers:
         return state
     else:
         onset = first
+    likely = _af_likely(state.beats, first)
+    if likely < (_AF_STAY if Rhythm.AFIB in state.open else _AF_OPEN):
+        return _ended(state, Rhythm.AFIB, beat.sample, beat.known, events)
     episode = Episode(
         Rhythm.AFIB,
         onset,
         None,
-        float(np.clip(0.5 + 4 * (irregular - _AF_CLOSE), 0.0, 0.99)),
+        round(likely, 3),
         {
             "rr_irregularity": round(irregular, 4),
             "ectopy_share": round(ectopy, 3),
@@ -293,6 +298,17 @@ def _fibrillation(state: Trackers, beat: BeatItem, events: _Events) -> Trackers:
         },
     )
     return _say(state, episode, beat.known, events)
+
+
+def _af_likely(beats: tuple[BeatItem, ...], first_sample: int) -> float:
+    """Ask the trees of the batch analysis about the beats from ``first_sample`` on."""
+    rr_s = np.array(
+        [np.nan if item.rr_ms is None else item.rr_ms / 1000.0 for item in beats]
+    )
+    ventricular = np.array([item.aami is Aami.V for item in beats])
+    early = np.array([item.aami is Aami.S for item in beats])
+    recent = np.array([item.sample >= first_sample for item in beats])
+    return float(af_probability(rr_s, ventricular, early)[recent].mean())
 
 
 def af_measures(

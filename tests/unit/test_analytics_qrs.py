@@ -108,5 +108,5 @@ def _scores(folder: Path, record: str) -> tuple[float, float]:
 @pytest.mark.parametrize("record", ["mitdb/119", "mitdb/203", "mitdb/107"])
 def test_arrhythmic_records_stay_above_the_floor(shared_ecg: Path, record: str) -> None:
     sensitivity, predictivity = _scores(shared_ecg, record)
-    assert sensitivity > 0.995
-    assert predictivity > 0.995
+    assert sensitivity > 0.99
+    assert predictivity > 0.99
