@@ -29,6 +29,8 @@ MEMORY_FRAMES_PER_CALL = 8
 GOOD_CONTACT_DKOHM = 60  # 6 kilo-ohm, a wet electrode
 OPEN_CONTACT_DKOHM = 20_000
 STATUS_EVERY_S = 10.0
+TRIES = 5  # denied proofs, then the unit answers no HELLO for a while
+LOCKED_S = 60.0
 LONGEST_READ = 512  # of any attribute; long values are read in parts
 
 
@@ -87,6 +89,8 @@ class AnxinUnit:
         self._sent_until = -1
         self._answers: list[Outgoing] = []
         self._hello: tuple[bytes, bytes] | None = None
+        self._denied = 0
+        self._locked_until = 0
 
     table: ClassVar[GattTable] = {
         anxin.SERVICE: (
@@ -191,6 +195,7 @@ class AnxinUnit:
         self._forget_phone()
         self._epoch = (self._epoch + 1) % 2**16
         self._counter = 0
+        self._locked_until = min(self._locked_until, round(LOCKED_S * self.fs_hz))
         self._status_due_s = 0.0
 
     def _forget_phone(self) -> None:
@@ -209,9 +214,7 @@ class AnxinUnit:
         if op is Op.HELLO:
             return self._greet(command.payload)
         if op is Op.PROVE:
-            self._proven = self._is_proof(command.payload)
-            self._hello = None  # a nonce is good for one try
-            return anxin.Response(op, Status.OK if self._proven else Status.DENIED)
+            return anxin.Response(op, self._judge(command.payload))
         if not self._proven:
             return anxin.Response(op, Status.NOT_PAIRED)
         if op is Op.START:
@@ -232,12 +235,22 @@ class AnxinUnit:
     def _greet(self, phone_nonce: bytes) -> anxin.Response:
         if len(phone_nonce) != pairing.NONCE_BYTES:
             return anxin.Response(Op.HELLO, Status.BAD_REQUEST)
+        if self._counter < self._locked_until:
+            return anxin.Response(Op.HELLO, Status.BUSY)
         patch_nonce = self._random_bytes(pairing.NONCE_BYTES)
         self._hello = (phone_nonce, patch_nonce)
         tag = pairing.patch_tag(
             self._maker.key, phone_nonce, patch_nonce, self._maker.serial
         )
         return anxin.Response(Op.HELLO, Status.OK, patch_nonce + tag)
+
+    def _judge(self, tag: bytes) -> Status:
+        self._proven = self._is_proof(tag)
+        self._hello = None  # a nonce is good for one try
+        self._denied = 0 if self._proven else self._denied + 1
+        if self._denied and self._denied % TRIES == 0:
+            self._locked_until = self._counter + round(LOCKED_S * self.fs_hz)
+        return Status.OK if self._proven else Status.DENIED
 
     def _is_proof(self, tag: bytes) -> bool:
         if self._hello is None:
