@@ -18,6 +18,8 @@ ASYSTOLE_S = 4.0
 PAUSE_MS = 2000.0
 """alarm-rules D1: pauses are counted from 2.0 s."""
 VT_BPM = 100.0
+_SURE_RUN, _SURE_LONG_RUN, _LONG_RUN = 0.68, 0.55, 6
+"""Mean confidence of the beats of a run: true ones measured above 0.75, noise below."""
 _VF_OPEN_S = 3.0
 _VF_OPEN, _VF_STAY = 0.55, 0.4
 """Mean of network and waveform trees; both learn from few patients and err apart."""
@@ -210,6 +212,11 @@ def _ventricular_run(state: Trackers, beat: BeatItem, events: _Events) -> Tracke
     if length < 3:
         return state
     known = state.open.get(Rhythm.VT)
+    sure = float(np.mean([item.confidence for item in run]))
+    needed = _SURE_RUN if length < _LONG_RUN else _SURE_LONG_RUN
+    if known is None and state.wave_since is None and sure < needed:
+        # Motion of an electrode makes short runs of doubtful wide beats.
+        return state
     onset = known.onset_sample if known else run[0].sample
     times = np.array([item.sample for item in run]) / state.fs
     rr = np.diff(times)
@@ -217,7 +224,7 @@ def _ventricular_run(state: Trackers, beat: BeatItem, events: _Events) -> Tracke
         Rhythm.VT,
         onset,
         None,
-        0.9 if all(item.wide for item in run) else 0.7,
+        round(sure, 3),
         {
             "beats": float(length),
             "rate_bpm": round(60.0 / float(rr.mean()), 1),
