@@ -97,6 +97,8 @@ def evaluate(
     )
     for event in events:
         if isinstance(event, Beat):
+            if not work.is_new_beat(event.sample):
+                continue
             work.end_doubtful(event.sample)
             rules_runs.run(work, event)
             rules_beats.beat(work, event)

@@ -10,6 +10,7 @@ from clinic_server.alarms.catalogue import RULES
 from clinic_server.alarms.limits import Limits
 
 DOUBT_S = 60.0
+REFRACTORY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,18 @@ class Work:
                 params or {},
                 evidence or {},
             )
+
+    def is_new_beat(self, sample: int) -> bool:
+        """Say whether a beat is another one than the last.
+
+        Started anew, the analysis may place the beat at the seam a few milliseconds
+        elsewhere and tell it again: no heart beats twice within the refractory time.
+        """
+        last = self.memory.get("last_beat")
+        if last is not None and sample <= last + REFRACTORY_S * self.fs:
+            return False
+        self.memory["last_beat"] = int(sample)
+        return True
 
     def end_doubtful(self, now: int) -> None:
         """End what nothing has confirmed for a minute since the analysis was restarted."""

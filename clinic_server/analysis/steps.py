@@ -267,6 +267,7 @@ def _write(session: Session, recording: Recording, found: Found, now: datetime) 
     if low < high:
         store.write_range(session, recording.id, found.span)
         beats = [b for b in beats if b.sample < high]
+    beats = store.without_echo(session, recording.id, found.span, recording.fs_hz, beats)
     store.write_beats(session, recording.id, found.span, beats)
     store.write_minutes(session, recording.id, recording.fs_hz, beats)
     episodes = [e for e in found.events if isinstance(e, EpisodeEvent)]

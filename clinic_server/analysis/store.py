@@ -24,6 +24,8 @@ CHUNK_BEATS = 256
 """Beats per row: a row grows until then, so that a day is hundreds of rows."""
 BEAT = np.dtype([("sample", "<i8"), ("aami", "u1"), ("flags", "u1"), ("rr_ms", "<f4")])
 CLASSES = tuple(Aami)
+REFRACTORY_S = 0.2
+"""No heart beats twice within this time."""
 WIDE, USABLE = 1, 2
 
 
@@ -46,6 +48,30 @@ def unpack(body: bytes) -> NDArray[np.void]:
         ``sample``, ``aami`` (index of `CLASSES`), ``flags``, ``rr_ms`` (NaN: unknown).
     """
     return np.frombuffer(body, BEAT)
+
+
+def without_echo(
+    session: Session, recording_id: str, span: Span, fs: float, found: list[Beat]
+) -> list[Beat]:
+    """Leave out a beat that was stored by the step before, a few milliseconds elsewhere.
+
+    Only at the seam of a restart, where the analysis warmed up anew can place the same
+    beat differently.
+    """
+    body = session.exec(
+        select(BeatChunk.body)
+        .where(
+            BeatChunk.recording_id == recording_id,
+            # a step without beats leaves no row: the last one may lie further back
+            col(BeatChunk.end_sample) > span[0] - round(10 * fs),
+            col(BeatChunk.end_sample) <= span[0],
+        )
+        .order_by(col(BeatChunk.end_sample).desc())
+    ).first()
+    if body is None:
+        return found
+    last = int(unpack(body)["sample"][-1])
+    return [one for one in found if one.sample > last + REFRACTORY_S * fs]
 
 
 def write_beats(session: Session, recording_id: str, span: Span, found: list[Beat]) -> None:
