@@ -135,7 +135,9 @@ def annotate_record(
     if beats is None:
         recording = read_record(path, leads=[lead if lead is not None else 0])
         fs, end = recording.fs, recording.n_samples
-        reading = read_ecg(recording.lead_mv(0), fs)
+        lead_mv = recording.lead_mv(0)
+        del recording  # the counts of a day are not needed beside its millivolts
+        reading = read_ecg(lead_mv, fs)
         good = (w for w in reading.quality if w.grade is not Grade.X)
         analysable_s = sum(w.end_sample - w.first_sample for w in good) / fs
     else:

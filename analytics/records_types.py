@@ -45,6 +45,8 @@ class Recording:
     @property
     def signal_mv(self) -> Leads:
         """Millivolts, shape (n_samples, n_leads), NaN where missing; made at each call."""
+        if self.counts.shape[1] == 1:  # a day of one lead: no second copy
+            return self.lead_mv(0)[:, None]
         signal = np.empty(self.counts.shape, dtype=np.float64, order="F")
         for k in range(self.counts.shape[1]):
             signal[:, k] = self.lead_mv(k)
