@@ -10,7 +10,7 @@ from clinic_server.alarms.catalogue import RULES
 from clinic_server.alarms.limits import Limits
 
 DOUBT_S = 60.0
-REFRACTORY_S = 0.2
+REFRACTORY_S = 0.15
 
 
 @dataclass(frozen=True, slots=True)

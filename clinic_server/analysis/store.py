@@ -24,7 +24,7 @@ CHUNK_BEATS = 256
 """Beats per row: a row grows until then, so that a day is hundreds of rows."""
 BEAT = np.dtype([("sample", "<i8"), ("aami", "u1"), ("flags", "u1"), ("rr_ms", "<f4")])
 CLASSES = tuple(Aami)
-REFRACTORY_S = 0.2
+REFRACTORY_S = 0.15
 """No heart beats twice within this time."""
 WIDE, USABLE = 1, 2
 

@@ -163,7 +163,7 @@ def test_the_analysis_started_anew_after_every_step_raises_every_alarm_once(
         raised = session.exec(select(AlarmEvent).where(AlarmEvent.kind == "raised")).all()
     assert len(raised) == len(alarms(clinic))
     seconds = np.array([b.sample for b in beats]) / FS_HZ
-    seams = np.flatnonzero(np.diff(seconds) <= 0.2)
+    seams = np.flatnonzero(np.diff(seconds) <= 0.15)
     assert [(seconds[i], seconds[i + 1]) for i in seams] == []
     assert len(beats) > 110
 
