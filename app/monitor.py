@@ -226,7 +226,7 @@ class Monitor:
             return
         meter, rid = self._meter, self.recorder.rid if self.recorder else None
         for one in done:
-            if meter is not None and one.rid == rid:
+            if meter is not None and one.rid == rid and not one.late:
                 await asyncio.to_thread(
                     meter.add, one.first_sample, one.counts, one.contact
                 )

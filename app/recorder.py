@@ -22,6 +22,9 @@ from clinic_server.wire.ecg import (
 )
 from sensors.frames import Counts, EcgFrame, GapCause, PatchInfo
 
+SETTLED_S = 600.0
+"""A recording that is over is kept open until no backfill came for so much of the next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
@@ -32,6 +35,8 @@ class Spooled:
     first_sample: int
     counts: Counts
     contact: bool
+    late: bool = False
+    """It fills an earlier hole."""
 
 
 @dataclass(slots=True)
@@ -97,6 +102,8 @@ class Recorder:
         self._live: _Chunk | None = None
         self._late: _Chunk | None = None
         self._cause: GapCause | None = None
+        self._settled_n = round(SETTLED_S * info.fs_hz)
+        self._since_late_n = 0
         self.full = False
         """There was no room for the last segment: the wearer must see it."""
         self.lost_samples = 0
@@ -140,6 +147,7 @@ class Recorder:
         if late:
             return self._add_late(frame)
         done: list[Spooled] = []
+        self._settle(len(frame.counts))
         epoch = self._epochs[-1]
         at = frame.first_sample + epoch.shift
         if at >= self._max_n:
@@ -158,7 +166,17 @@ class Recorder:
             done += self.flush()
         return done
 
+    def _settle(self, n_samples: int) -> None:
+        """End the recording before this one once its holes are filled."""
+        self._since_late_n += n_samples
+        if len(self._epochs) > 1 and self._since_late_n >= self._settled_n:
+            self.flush_late()
+            for over in self._epochs[:-1]:
+                self._spool.end(over.rid)
+            self._epochs = self._epochs[-1:]
+
     def _add_late(self, frame: EcgFrame) -> list[Spooled]:
+        self._since_late_n = 0
         epoch = next(
             (e for e in reversed(self._epochs) if e.device_first <= frame.first_sample),
             None,
@@ -182,16 +200,16 @@ class Recorder:
         return done
 
     def flush(self) -> list[Spooled]:
-        """Spool what waits at the recording's end."""
+        """Spool all that waits: at the recording's end and of earlier holes."""
         chunk, self._live = self._live, None
-        return self._store(chunk)
+        return self._store(chunk) + self.flush_late()
 
     def flush_late(self) -> list[Spooled]:
         """Spool what waits of an earlier hole."""
         chunk, self._late = self._late, None
-        return self._store(chunk)
+        return self._store(chunk, late=True)
 
-    def _store(self, chunk: _Chunk | None) -> list[Spooled]:
+    def _store(self, chunk: _Chunk | None, *, late: bool = False) -> list[Spooled]:
         if chunk is None or not chunk.n_samples:
             return []
         counts = np.concatenate(chunk.pieces).astype(np.int32, copy=False)
@@ -218,7 +236,9 @@ class Recorder:
             self.lost_samples += len(counts)
             return []
         self.full = False
-        return [Spooled(chunk.epoch.rid, seq, chunk.first_sample, counts, chunk.contact)]
+        return [
+            Spooled(chunk.epoch.rid, seq, chunk.first_sample, counts, chunk.contact, late)
+        ]
 
     def _first_epoch(self, frame: EcgFrame) -> None:
         """Go on with the recording on the disk if it is this patch's and not over."""
@@ -256,17 +276,20 @@ class Recorder:
             gain_counts_per_mv=info.gain_counts_per_mv,
             started_at=started_at,
         )
-        self._spool.begin(rid, meta)
+        over = self._epochs[-1:]
+        self._spool.begin(rid, meta, still_open=over[0].rid if over else None)
         epoch = _Epoch(rid, device_first, -device_first)
-        self._epochs = [*self._epochs[-1:], epoch]
+        self._epochs = [*over, epoch]
+        self._since_late_n = 0
         return epoch
 
     def _next_day(self, device_first: int) -> _Epoch:
         return self._begin(self._clock(), device_first)
 
     def renew(self, device_first: int) -> None:
-        """Begin another recording: the clinic closed this one."""
+        """Begin another recording: the clinic closed this one and takes no backfill."""
         self.flush()
+        self._epochs = []
         self._begin(self._clock(), device_first)
 
 

@@ -123,10 +123,10 @@ class Spool:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
 
-    def begin(self, rid: str, meta: RecordingCreate) -> None:
-        """Start a recording; the one before is ended."""
+    def begin(self, rid: str, meta: RecordingCreate, still_open: str | None = None) -> None:
+        """Start a recording; all before are ended but one that may get backfill."""
         with self._writing() as db:
-            db.execute("UPDATE recording SET ended=1 WHERE ended=0")
+            db.execute("UPDATE recording SET ended=1 WHERE rid IS NOT ?", (still_open,))
             db.execute(
                 "INSERT INTO recording (rid, born, meta) VALUES "
                 "(?, (SELECT coalesce(max(born),0)+1 FROM recording), ?)",

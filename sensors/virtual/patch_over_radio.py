@@ -69,6 +69,11 @@ class PatchOverRadio:
         """The unit's clock against ours."""
         return self._patch.clock if self._patch else None
 
+    @property
+    def missing_samples(self) -> int:
+        """How many samples may still come from the unit's memory."""
+        return self._patch.missing_samples if self._patch else 0
+
     async def connect(self) -> PatchInfo:
         """Switch the unit on if it is not, find it, pair, start the stream.
 

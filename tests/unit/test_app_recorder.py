@@ -128,8 +128,34 @@ def test_a_day_is_one_recording(spool, wall):
         recorder.add(frame(i * 50, wall))
     recorder.flush()
     recordings = spool.recordings()
-    assert [one.ended for one in recordings] == [True, False]
     assert [one.next_sample for one in recordings] == [250, 250]
+
+
+def test_yesterday_takes_backfill_until_none_has_come_for_ten_minutes(spool, wall):
+    recorder = make_recorder(spool, wall, max_s=1000.0)
+    recorder.add(frame(0, wall))
+    recorder.add(frame(260_000, wall))  # the day changed while the link was lost
+    recorder.add(frame(50, wall), late=True)
+    recorder.flush()
+    yesterday, today = spool.recordings()
+    assert (yesterday.next_sample, yesterday.ended) == (100, False)
+    assert (today.next_sample, today.ended) == (50, False)
+    for at in range(260_050, 260_050 + 150_000, 50):
+        recorder.add(frame(at, wall))
+    assert [one.ended for one in spool.recordings()] == [True, False]
+    recorder.add(frame(100, wall), late=True)
+    assert recorder.lost_samples == 50
+
+
+def test_a_recording_the_clinic_closed_gets_no_backfill(spool, wall):
+    recorder = make_recorder(spool, wall)
+    recorder.add(frame(0, wall))
+    recorder.renew(500)
+    recorder.add(frame(500, wall))
+    recorder.add(frame(50, wall), late=True)
+    recorder.flush()
+    assert [one.ended for one in spool.recordings()] == [True, False]
+    assert recorder.lost_samples == 50
 
 
 def test_a_full_phone_keeps_the_oldest_and_says_so(tmp_path, wall):
