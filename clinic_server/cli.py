@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvicorn
 
+from clinic_server.alarms.steady import SteadyClock
 from clinic_server.bus import Bus
 from clinic_server.db import Database
 from clinic_server.deps import system_clock
@@ -26,7 +27,7 @@ from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Role
 
 COMMANDS_ELSEWHERE = (
-    "analytics.__main__",  # annotate, analyze, evaluate
+    "clinic_server.reports.filed",  # annotate, analyze, evaluate
     "clinic_server.alarms.replay",  # alarms
     "app.headless",  # phone
 )
@@ -128,7 +129,7 @@ def _serve(args: argparse.Namespace) -> int:
     )
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     uvicorn.run(
-        create_app(settings, on_writer_death=end_process),
+        create_app(settings, clock=SteadyClock(), on_writer_death=end_process),
         host=settings.host,
         port=settings.port,
         log_config=None,

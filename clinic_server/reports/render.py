@@ -1,5 +1,6 @@
 """Put one report together in one language: patient, numbers, strips, alarms, signatures."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -47,32 +48,74 @@ def document(session: Session, report: Report, locale: str, zone: ZoneInfo) -> D
     patient = patients.patient_of_record(session, report.patient_id)
     result = report.result
     say = Say(locale, zone, recording.started_at, result["reasons"])
-    sections = all_sections(say, result)
-    alarms = _alarms(session, say, recording)
-    if alarms is not None:
-        sections.insert(6, alarms)
-    passport = result["passport"]
-    return Document(
-        lang="zh" if locale == "zh_CN" else "en",
-        title=say.t("title"),
+    parts = Parts(
         state=say.t(f"state.{report.state}", version=report.version),
         number=say.t("number", number=f"R-{report.created_at:%Y}-{report.id:06d}"),
         draft=report.state == "draft",
         head=_head(say, patient, recording, result, report.created_at),
+        alarms=_alarms(session, say, recording),
+        note=report.conclusion,
+        strips=_strips(session, say, recording, result),
+        signatures=_signatures(session, say, report),
+        sha256=report.sha256,
+    )
+    return compose(say, result, parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a report has beside the numbers of the analysis."""
+
+    state: str
+    number: str
+    draft: bool
+    head: list[tuple[str, str]]
+    strips: list[StripDrawing]
+    signatures: list[tuple[str, str, str]]
+    alarms: Section | None = None
+    note: str = ""
+    sha256: str = ""
+
+
+def compose(say: Say, result: dict[str, Any], parts: Parts) -> Document:
+    """Lay the sections of an analysis and the rest of a report into one document.
+
+    Parameters
+    ----------
+    say : Say
+    result : dict
+        `HolterReport.to_json`.
+    parts : Parts
+
+    Returns
+    -------
+    Document
+    """
+    sections = all_sections(say, result)
+    if parts.alarms is not None:
+        sections.insert(6, parts.alarms)
+    passport = result["passport"]
+    return Document(
+        lang="zh" if say.locale == "zh_CN" else "en",
+        title=say.t("title"),
+        state=parts.state,
+        number=parts.number,
+        draft=parts.draft,
+        head=parts.head,
         banner="" if result["coverage"]["full_day"] else say.t("not_full_day"),
         conclusion_title=say.t("section.conclusion"),
         conclusion=[say.sentence(one) for one in result["conclusions"]],
         note_title=say.t("section.note"),
-        note=report.conclusion,
+        note=parts.note,
         trend_title=say.t("section.trend"),
         trend=_trend(say, result),
         sections=sections,
         strips_title=say.t("section.strips"),
         scale=say.t("scale"),
-        strips=_strips(session, say, recording, result),
-        signatures=_signatures(session, say, report),
+        strips=parts.strips,
+        signatures=parts.signatures,
         hash_label=say.t("sign.hash"),
-        hash=report.sha256,
+        hash=parts.sha256,
         algorithm=say.t(
             "sign.algorithm",
             version=passport["algorithm_version"],
@@ -149,13 +192,14 @@ def _strips(
                 window.present,
                 recording.fs_hz,
                 [(sample, letter) for sample, letter in beats],
-                _strip_title(say, strip),
+                strip_title(say, strip),
             )
         )
     return drawings
 
 
-def _strip_title(say: Say, strip: dict[str, Any]) -> str:
+def strip_title(say: Say, strip: dict[str, Any]) -> str:
+    """Say what a strip shows, its value and its time of day."""
     kind = strip["kind"]
     name = (
         say.t(f"rhythm.{kind.removeprefix('rhythm_')}")

@@ -62,11 +62,12 @@ def analyse(database_url: str, recording_id: str, time_zone: str) -> dict[str, A
         symptoms=tuple(Symptom(mark.sample, mark.kind) for mark in marks),
     )
     answer: dict[str, Any] = report.to_json()
-    answer["strip_beats"] = _strip_beats(report)
+    answer["strip_beats"] = strip_beats(report)
     return answer
 
 
-def _strip_beats(report: HolterReport) -> list[list[tuple[int, str]]]:
+def strip_beats(report: HolterReport) -> list[list[tuple[int, str]]]:
+    """Give per strip its beats: sample within the strip, and class."""
     samples = np.array([beat.sample for beat in report.beats], np.int64)
     found = []
     for strip in report.strips:

@@ -9,6 +9,7 @@ import pytest
 from analytics.holter_conclusions import CODES
 from analytics.holter_values import Reason
 from analytics.vocabulary import Rhythm
+from clinic_server.cli import main
 from clinic_server.i18n import catalogue
 from clinic_server.reports.document import Say
 from clinic_server.reports.strips import draw
@@ -80,3 +81,12 @@ def test_a_wild_strip_stays_on_its_paper():
 
 def test_a_strip_of_nothing_has_no_line():
     assert draw(np.zeros(500), np.zeros(500, bool), FS, [], "x").lines == []
+
+
+def test_a_file_is_analysed_and_printed_without_a_patient(tmp_path, shared_ecg):
+    out = tmp_path / "a.json", tmp_path / "a.pdf"
+    record = shared_ecg / "mitdb" / "207"
+    code = main(["analyze", str(record), "--json", str(out[0]), "--pdf", str(out[1])])
+    assert code == 0
+    assert out[0].stat().st_size > 10_000
+    assert out[1].read_bytes().startswith(b"%PDF-")
