@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from clinic_server.alarms import delivery, escalation, watchdog
 from clinic_server.deps import App
+from clinic_server.plans import changes as plans_changes
 from clinic_server.plans import service as plans_service
 from clinic_server.recordings import service as recordings_service
 from clinic_server.staff.auth import flush_last_use
@@ -52,6 +53,7 @@ TICKS: tuple[Tick, ...] = (
     Tick("alarms.deliver", 1, _deliver),
     Tick("alarms.watch", 5, in_session(watchdog.sweep)),
     Tick("plans.sweep", 10, in_session(plans_service.sweep)),
+    Tick("plans.fulfil", 60, in_session(plans_changes.fulfil)),
     Tick("recordings.close_due", 30, in_session(recordings_service.close_due)),
     Tick("staff.last_use", 5, flush_last_use),
 )

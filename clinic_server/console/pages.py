@@ -213,7 +213,8 @@ def patient_page(
         viewer=staff,
         csrf=csrf,
         after=alarms_service.last_event_id(session),
-        may_plan=staff.role in (Role.PHYSICIAN, Role.NURSE),
+        may_prescribe=staff.role is Role.PHYSICIAN,
+        may_nurse=staff.role in (Role.PHYSICIAN, Role.NURSE),
         **patient_file(here, patient_id),
     )
 

@@ -1,7 +1,6 @@
 """Lists of the console: patients by who needs somebody, alarms with their delays."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from clinic_server import timewords
@@ -11,15 +10,13 @@ from clinic_server.alarms.service import AlarmView
 from clinic_server.console import cards
 from clinic_server.console.cards import TIER_WORD
 from clinic_server.console.detail import Page, delay
+from clinic_server.console.follow_up import follow_up
 from clinic_server.devices import service as devices_service
 from clinic_server.patients import service as patients_service
 from clinic_server.patients.models import Patient
-from clinic_server.plans import service as plans_service
 from clinic_server.recordings import service as recordings_service
 from clinic_server.reports import service as reports_service
 
-PLAN_BACK = timedelta(days=30)
-PLAN_AHEAD = timedelta(days=90)
 _RANK = {"high": 0, "medium": 1, "low": 2, "": 3}
 
 
@@ -116,11 +113,9 @@ def patient_file(page: Page, patient_id: int) -> dict[str, Any]:
     """
     session, reader = page.session, page.reader
     patient = patients_service.patient_for(session, reader.staff, patient_id, page.now)
-    tasks = plans_service.tasks_of(
-        session, patient_id, since=page.now - PLAN_BACK, until=page.now + PLAN_AHEAD
-    )
     loan = devices_service.open_issue_of(session, patient_id)
     return {
+        **follow_up(page, patient, loan),
         "patient": patient,
         "sex_age": cards.sex_and_age(reader, patient, page.now),
         "stay": cards.stay(reader, patient, page.now),
@@ -131,15 +126,6 @@ def patient_file(page: Page, patient_id: int) -> dict[str, Any]:
             page,
             alarms_service.alarms_of_patient(session, reader.staff, patient_id, page.now),
         ),
-        "plan": plans_service.running_plan(session, patient_id),
-        "tasks": [
-            {
-                "what": page.say(f"plans.kind.{task.kind.value}"),
-                "state": task.state.value,
-                "at": timewords.day(task.opens_at, page.zone, reader.locale),
-            }
-            for task in tasks
-        ],
         "course": [
             (page.near(event.at), page.say(f"console.verb_{event.verb.value}"))
             for event in patients_service.case_timeline(session, patient_id)

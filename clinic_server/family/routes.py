@@ -5,13 +5,13 @@ small script only marks a page that has grown old by itself.
 """
 
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from clinic_server import timewords
@@ -30,12 +30,13 @@ from clinic_server.family import service
 from clinic_server.family.models import FamilyLink
 from clinic_server.limiter import RateLimiter
 from clinic_server.patients import service as patients
-from clinic_server.staff.auth import Physician
+from clinic_server.staff.auth import CurrentStaff, Physician
 from clinic_server.templating import fill
 from clinic_server.wire.care import FamilyLinkCreate, FamilyLinkView
 
 router = APIRouter()
-_STATIC = Path(__file__).parent / "static"
+RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+_STATIC = FilePath(__file__).parent / "static"
 _HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -203,6 +204,34 @@ def close_link(
 # --- the clinician's side -----------------------------------------------------------
 
 
+class NoticeOut(BaseModel):
+    """What the family page says now in a clinician's words."""
+
+    text: str
+    urgent: bool
+    from_name: str
+    at: AwareDatetime
+    seen_at: AwareDatetime | None
+
+
+@router.get("/console/patients/{patient_id}/family-notice")
+def released(
+    patient_id: RowId, session: ReadSession, staff: CurrentStaff, now: ClockDep
+) -> NoticeOut | None:
+    """Give the notice on the family page; null when there is none."""
+    patients.patient_for(session, staff, patient_id, now)
+    notice = service.notice_of(session, patient_id)
+    if notice is None:
+        return None
+    return NoticeOut(
+        text=notice.text,
+        urgent=notice.urgent,
+        from_name=notice.from_name,
+        at=notice.at,
+        seen_at=notice.seen_at,
+    )
+
+
 class NoticeRelease(BaseModel):
     """What the family shall read."""
 
@@ -214,7 +243,7 @@ class NoticeRelease(BaseModel):
 
 @router.post("/console/patients/{patient_id}/family-notice", status_code=204)
 def release(
-    patient_id: int,
+    patient_id: RowId,
     body: NoticeRelease,
     session: WriteSession,
     staff: Physician,

@@ -256,7 +256,7 @@ def page_for(session: Session, link: FamilyLink, now: datetime) -> FamilyPage:
         tasks_today=len(today) if detailed else 0,
         next_visit_at=_next_visit(session, link, now) if link.level >= 3 else None,
         patient_phone=patient.phone,
-        notice=_notice(session, link.patient_id),
+        notice=notice_of(session, link.patient_id),
         fetched_at=now,
     )
 
@@ -279,7 +279,8 @@ def _next_visit(session: Session, link: FamilyLink, now: datetime) -> datetime |
     return min(visits, default=None)
 
 
-def _notice(session: Session, patient_id: int) -> Notice | None:
+def notice_of(session: Session, patient_id: int) -> Notice | None:
+    """Give what a clinician released and nobody has replaced."""
     row = session.exec(
         select(FamilyNotice)
         .where(

@@ -210,11 +210,7 @@ def record_case(
     actor : str
         Who did it: ``staff:3``, ``phone:12`` or ``system``.
     """
-    case = session.exec(
-        select(CaseFile).where(
-            CaseFile.patient_id == patient_id, col(CaseFile.closed_at).is_(None)
-        )
-    ).first()
+    case = open_case(session, patient_id)
     if case is None:
         case = CaseFile(patient_id=patient_id, opened_at=at)
         session.add(case)
@@ -232,6 +228,15 @@ def record_case(
         session.add(case)
     session.flush()
     return row
+
+
+def open_case(session: Session, patient_id: int) -> CaseFile | None:
+    """Find the case that is not closed."""
+    return session.exec(
+        select(CaseFile).where(
+            CaseFile.patient_id == patient_id, col(CaseFile.closed_at).is_(None)
+        )
+    ).first()
 
 
 def case_timeline(session: Session, patient_id: int) -> Sequence[CaseEvent]:

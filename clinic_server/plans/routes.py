@@ -1,18 +1,24 @@
 """Plans over HTTP: the phone's tasks, prescribing, the nurse's worklist."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session
 
-from clinic_server.deps import AppDep, ClockDep, ReadSession, WriteSession
+from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession, WriteSession
+from clinic_server.devices import service as devices
 from clinic_server.devices.auth import CurrentIssue
-from clinic_server.errors import NotFound
+from clinic_server.errors import NotFound, Unprocessable
 from clinic_server.patients import service as patients
-from clinic_server.plans import service
+from clinic_server.plans import changes, service, words
+from clinic_server.plans.linter import lint
+from clinic_server.plans.models import Task
+from clinic_server.plans.templates import TEMPLATES, ends_on, lay_out
 from clinic_server.staff.auth import Nurse, Physician
+from clinic_server.staff.models import Staff
 from clinic_server.wire.care import PatientTask, TaskDone
 
 router = APIRouter()
@@ -87,6 +93,104 @@ def prescribe(
     return PlanMade(id=plan.id, template=plan.template, tasks=count)
 
 
+class PlanPreview(BaseModel):
+    """What a template would ask for, and what would not fit."""
+
+    tasks: int
+    findings: list[str]
+
+
+@router.get("/console/patients/{patient_id}/plan-preview")
+def preview(
+    patient_id: RowId,
+    template: Annotated[str, Query(min_length=1, max_length=32)],
+    starts_on: date,
+    app: AppDep,
+    session: ReadSession,
+    staff: Physician,
+    now: ClockDep,
+    locale: LocaleDep,
+) -> PlanPreview:
+    """Lint a plan before it is prescribed."""
+    patients.patient_for(session, staff, patient_id, now)
+    if template not in TEMPLATES:
+        raise Unprocessable("plans.unknown_template", template=template)
+    zone = ZoneInfo(app.settings.time_zone)
+    windows = [w for w in lay_out(template, starts_on, zone) if w.grace_until > now]
+    loan = devices.open_issue_of(session, patient_id)
+    found = lint(
+        windows,
+        zone=zone,
+        loan_due_on=loan.due_on if loan else None,
+        ends_on=ends_on(template, starts_on),
+    )
+    return PlanPreview(
+        tasks=len(windows), findings=[words.say(one, zone, locale) for one in found]
+    )
+
+
+def _task(session: Session, staff: Staff, task_id: int, now: datetime) -> Task:
+    task = service.task_by_id(session, task_id)
+    try:
+        patients.patient_for(session, staff, task.patient_id, now)
+    except NotFound as error:
+        raise NotFound("plans.unknown_task") from error
+    return task
+
+
+class Cancellation(BaseModel):
+    """Why a task is not needed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+
+@router.post("/console/tasks/{task_id}/cancel", status_code=204)
+def cancel(
+    task_id: RowId,
+    body: Cancellation,
+    session: WriteSession,
+    staff: Physician,
+    now: ClockDep,
+) -> None:
+    """Take a task out of the plan."""
+    task = _task(session, staff, task_id, now)
+    changes.cancel(session, task=task, staff=staff, reason=body.reason, now=now)
+
+
+class NewDay(BaseModel):
+    """Where a task moves to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    on: date
+
+
+@router.post("/console/tasks/{task_id}/reschedule", status_code=204)
+def reschedule(
+    task_id: RowId,
+    body: NewDay,
+    app: AppDep,
+    session: WriteSession,
+    staff: Nurse,
+    now: ClockDep,
+) -> None:
+    """Move a task to another day."""
+    task = _task(session, staff, task_id, now)
+    zone = ZoneInfo(app.settings.time_zone)
+    changes.reschedule(session, task=task, staff=staff, on=body.on, zone=zone, now=now)
+
+
+@router.post("/console/patients/{patient_id}/close-case", status_code=204)
+def close_case(
+    patient_id: RowId, session: WriteSession, staff: Physician, now: ClockDep
+) -> None:
+    """End the follow-up once the unit is back."""
+    patient = patients.patient_for(session, staff, patient_id, now)
+    changes.close_case(session, patient=patient, staff=staff, now=now)
+
+
 class FollowUpNote(BaseModel):
     """What came of a call or a visit."""
 
@@ -100,8 +204,7 @@ def follow_up_done(
     task_id: RowId, body: FollowUpNote, session: WriteSession, staff: Nurse, now: ClockDep
 ) -> None:
     """Record that a remote call or a clinic visit took place."""
-    task = service.task_by_id(session, task_id)
-    patients.patient_for(session, staff, task.patient_id, now)
+    task = _task(session, staff, task_id, now)
     service.done_by_staff(session, task=task, staff=staff, note=body.note, now=now)
 
 

@@ -1,6 +1,5 @@
 """Prescribing, reminding, doing and missing: the server's copy of the schedule is truth."""
 
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,11 +9,44 @@ from sqlmodel import Session, col, func, select
 from clinic_server.errors import Conflict, NotFound, Unprocessable
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import CaseVerb, Patient
-from clinic_server.plans.models import Plan, Task, WorkItem, WorkKind
+from clinic_server.plans.models import Plan, Task, WorkKind
 from clinic_server.plans.templates import TEMPLATES, lay_out
-from clinic_server.staff.audit import audit
+from clinic_server.plans.trail import note as trail
+from clinic_server.plans.work import (
+    OUTCOMES,
+    by_key,
+    finish_work,
+    raise_work,
+    settle,
+    work_by_id,
+    worklist,
+)
 from clinic_server.staff.models import Staff
 from clinic_server.wire.care import PatientTask, TaskDone, TaskKind, TaskState
+
+__all__ = [
+    "DONE_IN_APP",
+    "OUTCOMES",
+    "count_tasks",
+    "done",
+    "done_by_staff",
+    "end",
+    "finish",
+    "finish_work",
+    "missed_key",
+    "on_phone",
+    "phone_tasks",
+    "plan_by_id",
+    "prescribe",
+    "raise_work",
+    "running_plan",
+    "sweep",
+    "task_by_id",
+    "tasks_of",
+    "tasks_of_plan",
+    "work_by_id",
+    "worklist",
+]
 
 DONE_IN_APP = frozenset(
     {TaskKind.SPOT_ECG, TaskKind.VITALS, TaskKind.QUESTIONNAIRE, TaskKind.REHAB}
@@ -78,7 +110,7 @@ def prescribe(
         actor=f"staff:{staff.id}",
         detail={"template": template, "plan_id": plan.id},
     )
-    _audit(session, now, f"staff:{staff.id}", "plan.prescribe", "plan", plan.id, patient.id)
+    trail(session, now, f"staff:{staff.id}", "plan.prescribe", "plan", plan.id, patient.id)
     return plan
 
 
@@ -100,6 +132,11 @@ def running_plan(session: Session, patient_id: int) -> Plan | None:
     ).first()
 
 
+def plan_by_id(session: Session, plan_id: int) -> Plan:
+    """Give the plan of a task."""
+    return session.get_one(Plan, plan_id)
+
+
 def task_by_id(session: Session, task_id: int) -> Task:
     """Find a task, or raise `NotFound` (``plans.unknown_task``)."""
     task = session.get(Task, task_id)
@@ -113,6 +150,17 @@ def count_tasks(session: Session, plan_id: int) -> int:
     return session.exec(
         select(func.count()).select_from(Task).where(Task.plan_id == plan_id)
     ).one()
+
+
+def tasks_of_plan(session: Session, plan_id: int) -> list[Task]:
+    """Give every task of a plan, cancelled ones too, in order of opening."""
+    return list(
+        session.exec(
+            select(Task)
+            .where(Task.plan_id == plan_id)
+            .order_by(col(Task.opens_at), col(Task.id))
+        )
+    )
 
 
 def tasks_of(
@@ -190,15 +238,25 @@ def done(
     values = body.model_dump(exclude_none=True, exclude={"done_at"})
     if task.kind is TaskKind.VITALS and not values:
         raise Unprocessable("plans.needs_values")
-    _finish(session, task, at=min(body.done_at, now), by=actor, result=values, now=now)
+    finish(session, task, at=min(body.done_at, now), by=actor, result=values, now=now)
     return task
 
 
 def done_by_staff(
     session: Session, *, task: Task, staff: Staff, note: str, now: datetime
 ) -> None:
-    """Record a remote call or a visit that took place."""
-    _finish(session, task, at=now, by=f"staff:{staff.id}", result={"note": note}, now=now)
+    """Record a remote call or a visit that took place; each counts once.
+
+    Raises
+    ------
+    Conflict
+        ``plans.already_done`` or ``plans.cancelled``.
+    """
+    if task.state is TaskState.DONE:
+        raise Conflict("plans.already_done")
+    if task.state is TaskState.CANCELLED:
+        raise Conflict("plans.cancelled")
+    finish(session, task, at=now, by=f"staff:{staff.id}", result={"note": note}, now=now)
     verb = {
         TaskKind.REMOTE_CALL: CaseVerb.FOLLOW_UP_REMOTE,
         TaskKind.CLINIC_VISIT: CaseVerb.FOLLOW_UP_CLINIC,
@@ -214,7 +272,7 @@ def done_by_staff(
         )
 
 
-def _finish(
+def finish(
     session: Session,
     task: Task,
     *,
@@ -223,18 +281,13 @@ def _finish(
     result: dict[str, Any],
     now: datetime,
 ) -> None:
+    """Write down that a task was done, by whom and with what result."""
     task.state = TaskState.DONE
     task.done_at = at
     task.done_by = by
     task.result = result
     session.add(task)
-    missed = session.exec(
-        select(WorkItem).where(WorkItem.dedupe_key == _missed_key(task))
-    ).first()
-    if missed is not None and missed.done_at is None:
-        missed.done_at = now
-        missed.outcome = "arrived_late"
-        session.add(missed)
+    settle(session, by_key(session, missed_key(task)), "arrived_late", now)
     if task.kind in DONE_IN_APP:
         patients.record_case(
             session,
@@ -244,7 +297,7 @@ def _finish(
             actor=by,
             detail={"task_id": task.id, "kind": task.kind},
         )
-    _audit(session, now, by, "task.done", "task", task.id, task.patient_id)
+    trail(session, now, by, "task.done", "task", task.id, task.patient_id)
 
 
 def sweep(session: Session, now: datetime) -> int:
@@ -281,7 +334,7 @@ def sweep(session: Session, now: datetime) -> int:
             session,
             kind=WorkKind.MISSED_TASK,
             patient_id=task.patient_id,
-            dedupe_key=_missed_key(task),
+            dedupe_key=missed_key(task),
             detail={"task_id": task.id, "task": task.kind},
             now=now,
         )
@@ -289,109 +342,6 @@ def sweep(session: Session, now: datetime) -> int:
     return changed
 
 
-def raise_work(
-    session: Session,
-    *,
-    kind: WorkKind,
-    patient_id: int,
-    dedupe_key: str,
-    now: datetime,
-    detail: dict[str, Any] | None = None,
-) -> WorkItem:
-    """Put a line on the nurse's worklist, once per key."""
-    found = session.exec(select(WorkItem).where(WorkItem.dedupe_key == dedupe_key)).first()
-    if found is not None:
-        return found
-    item = WorkItem(
-        kind=kind,
-        patient_id=patient_id,
-        dedupe_key=dedupe_key,
-        raised_at=now,
-        detail=detail or {},
-    )
-    session.add(item)
-    session.flush()
-    return item
-
-
-def worklist(session: Session) -> Sequence[WorkItem]:
-    """Say what the nurse has to do, oldest first."""
-    return session.exec(
-        select(WorkItem)
-        .where(col(WorkItem.done_at).is_(None))
-        .order_by(col(WorkItem.raised_at), col(WorkItem.id))
-    ).all()
-
-
-OUTCOMES = ("reached", "not_reached", "call_back", "resolved", "no_action")
-
-
-def work_by_id(session: Session, item_id: int) -> WorkItem:
-    """Find a line of the worklist, or raise `NotFound` (``plans.unknown_work``)."""
-    item = session.get(WorkItem, item_id)
-    if item is None:
-        raise NotFound("plans.unknown_work")
-    return item
-
-
-def finish_work(
-    session: Session,
-    *,
-    item: WorkItem,
-    staff: Staff,
-    outcome: str,
-    note: str,
-    now: datetime,
-) -> WorkItem:
-    """Close a line of the worklist with what came of it.
-
-    Raises
-    ------
-    Conflict, Unprocessable
-        Already done; unknown outcome.
-    """
-    if item.done_at is not None:
-        raise Conflict("plans.work_done")
-    if outcome not in OUTCOMES:
-        raise Unprocessable("plans.unknown_outcome", outcome=outcome)
-    item.done_at = now
-    item.done_by = staff.id
-    item.outcome = outcome
-    item.note = note[:400]
-    session.add(item)
-    _audit(
-        session,
-        now,
-        f"staff:{staff.id}",
-        "work.done",
-        "work_item",
-        item.id,
-        item.patient_id,
-    )
-    return item
-
-
-def _missed_key(task: Task) -> str:
-    return f"missed:{task.id}"
-
-
-def _audit(
-    session: Session,
-    now: datetime,
-    actor: str,
-    action: str,
-    kind: str,
-    object_id: int | None,
-    patient_id: int,
-) -> None:
-    actor_kind, _, actor_id = actor.partition(":")
-    audit(
-        session,
-        at=now,
-        actor_kind=actor_kind,
-        actor_id=actor_id,
-        action=action,
-        object_kind=kind,
-        object_id=object_id or 0,
-        patient_id=patient_id,
-    )
+def missed_key(task: Task) -> str:
+    """Name the worklist line of a missed window; a moved task gets a new one."""
+    return f"missed:{task.id}:{int(task.opens_at.timestamp())}"

@@ -65,6 +65,31 @@ TEMPLATES: Mapping[str, tuple[PlannedTask, ...]] = {
         PlannedTask(TaskKind.RETURN_DEVICE, 14, time(9, 0), timedelta(hours=8), _DAY),
         _whole_day(TaskKind.CLINIC_VISIT, 90),
     ),
+    "after_cabg": (
+        *_daily(TaskKind.VITALS, range(1, 29), _MORNING),
+        *_daily(TaskKind.SPOT_ECG, (1, 2, 3, 5, 7, 10, 14), time(10, 0)),
+        PlannedTask(TaskKind.HOLTER_24H, 0, time(0, 0), timedelta(days=2), _DAY),
+        _whole_day(TaskKind.REMOTE_CALL, 3),
+        _whole_day(TaskKind.REMOTE_CALL, 14),
+        PlannedTask(TaskKind.RETURN_DEVICE, 14, time(9, 0), timedelta(hours=8), _DAY),
+        _whole_day(TaskKind.CLINIC_VISIT, 28),
+    ),
+    "pacemaker": (
+        *_daily(TaskKind.SPOT_ECG, (1, 2, 3, 5, 7), time(10, 0)),
+        PlannedTask(TaskKind.HOLTER_24H, 0, time(0, 0), timedelta(days=2), _DAY),
+        _whole_day(TaskKind.CLINIC_VISIT, 7),  # the wound
+        PlannedTask(TaskKind.RETURN_DEVICE, 7, time(9, 0), timedelta(hours=8), _DAY),
+        _whole_day(TaskKind.CLINIC_VISIT, 90),
+    ),
+    "heart_failure": (
+        *_daily(TaskKind.VITALS, range(1, 31), _MORNING),
+        *_daily(TaskKind.SPOT_ECG, (1, 3, 7, 10, 14), time(10, 0)),
+        PlannedTask(TaskKind.HOLTER_24H, 0, time(0, 0), timedelta(days=2), _DAY),
+        _whole_day(TaskKind.REMOTE_CALL, 3),
+        _whole_day(TaskKind.CLINIC_VISIT, 14),
+        PlannedTask(TaskKind.RETURN_DEVICE, 14, time(9, 0), timedelta(hours=8), _DAY),
+        _whole_day(TaskKind.CLINIC_VISIT, 30),
+    ),
 }
 """Template name to its lines; the names are codes (``plans.template.after_pci``)."""
 
@@ -107,3 +132,9 @@ def lay_out(template: str, starts_on: date, zone: ZoneInfo) -> tuple[Window, ...
         grace_until = due_at + line.grace
         windows.append(Window(line.kind, opens_at, due_at, grace_until))
     return tuple(sorted(windows, key=lambda window: (window.opens_at, window.kind)))
+
+
+def ends_on(template: str, starts_on: date) -> date | None:
+    """Give the day of a template's last line; None for a template that is gone."""
+    lines = TEMPLATES.get(template)
+    return starts_on + timedelta(days=max(line.day for line in lines)) if lines else None

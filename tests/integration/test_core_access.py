@@ -32,6 +32,10 @@ CLINICAL = frozenset({"physician", "nurse", "technician"})
 NURSING = frozenset({"physician", "nurse"})
 ADMIN = frozenset({"admin"})
 EVERYBODY = CLINICAL | ADMIN
+QUERY = {"q": MRN, "code": MRN, "first": 0, "end": 2500} | {
+    "template": "after_pci",
+    "starts_on": "2026-11-24",
+}
 OPEN: frozenset[str] = frozenset({"open"})
 PHONE: frozenset[str] = frozenset({"phone"})
 
@@ -142,6 +146,13 @@ DOORS: dict[str, Door] = {
     "POST /console/patients/{patient_id}/plan": Door(
         PHYSICIAN, bound=True, body={"template": "after_pci", "starts_on": "2026-11-24"}
     ),
+    "GET /console/patients/{patient_id}/plan-preview": Door(PHYSICIAN, bound=True),
+    "POST /console/tasks/{task_id}/cancel": Door(PHYSICIAN, bound=True, body={}),
+    "POST /console/tasks/{task_id}/reschedule": Door(
+        NURSING, bound=True, body={"on": "2026-11-25"}
+    ),
+    "POST /console/patients/{patient_id}/close-case": Door(PHYSICIAN, bound=True, body={}),
+    "GET /console/patients/{patient_id}/family-notice": Door(CLINICAL, bound=True),
     "POST /console/patients/{patient_id}/family-notice": Door(
         PHYSICIAN, bound=True, body={"text": "一切平稳"}
     ),
@@ -224,7 +235,7 @@ class House:
         if route == "GET /console/stream":
             with http.stream("GET", path, headers=headers) as answer:
                 return answer.status_code, ""
-        params = {"q": MRN, "code": MRN, "first": 0, "end": 2500} if method == "GET" else {}
+        params = QUERY if method == "GET" else {}
         answer = http.request(method, path, json=json, params=params, headers=headers)
         return answer.status_code, answer.text
 

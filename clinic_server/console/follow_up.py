@@ -1,0 +1,119 @@
+"""The follow-up part of a patient's page: plan against done, what clashes, the steps."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from clinic_server import timewords
+from clinic_server.console.detail import Page
+from clinic_server.devices.models import Issue
+from clinic_server.patients import service as patients
+from clinic_server.patients.models import CaseVerb, Patient
+from clinic_server.plans import service as plans
+from clinic_server.plans import words
+from clinic_server.plans.linter import lint
+from clinic_server.plans.models import Plan, Task
+from clinic_server.plans.templates import TEMPLATES, ends_on
+from clinic_server.staff import service as staff_service
+from clinic_server.wire.care import TaskKind, TaskState
+
+SHOWN_AT_ONCE = 8
+_BY_STAFF = frozenset({TaskKind.REMOTE_CALL, TaskKind.CLINIC_VISIT})
+_CHANGEABLE = frozenset({TaskState.PLANNED, TaskState.DUE, TaskState.MISSED})
+
+
+def follow_up(page: Page, patient: Patient, loan: Issue | None) -> dict[str, Any]:
+    """Give what the plan, case and family cards show."""
+    patient_id = patient.id or 0
+    plan = plans.running_plan(page.session, patient_id)
+    return {
+        "plan_card": _plan(page, plan, loan) if plan else None,
+        "templates": list(TEMPLATES),
+        "today": page.now.astimezone(page.zone).date().isoformat(),
+        "steps_done": _verbs(page, patient_id),
+        "case_open": patients.open_case(page.session, patient_id) is not None,
+    }
+
+
+def _plan(page: Page, plan: Plan, loan: Issue | None) -> dict[str, Any]:
+    tasks = plans.tasks_of_plan(page.session, plan.id or 0)
+    open_tasks = [
+        task for task in tasks if task.state in (TaskState.PLANNED, TaskState.DUE)
+    ]
+    found = lint(
+        open_tasks,
+        zone=page.zone,
+        loan_due_on=loan.due_on if loan else None,
+        ends_on=ends_on(plan.template, plan.starts_on),
+    )
+    count = Counter(task.state for task in tasks)
+    ahead = [_row(page, task) for task in tasks if task.grace_until > page.now]
+    past = [_row(page, task) for task in tasks if task.grace_until <= page.now]
+    noon = datetime(
+        plan.starts_on.year, plan.starts_on.month, plan.starts_on.day, 12, tzinfo=page.zone
+    )
+    return {
+        "template": plan.template,
+        "starts": timewords.day(noon, page.zone, page.reader.locale),
+        "by": staff_service.staff_by_id(page.session, plan.prescribed_by).name,
+        "due": count[TaskState.DONE] + count[TaskState.MISSED] + count[TaskState.DUE],
+        "done": count[TaskState.DONE],
+        "missed": count[TaskState.MISSED],
+        "ahead": count[TaskState.PLANNED],
+        "findings": [words.say(one, page.zone, page.reader.locale) for one in found],
+        "coming": ahead[:SHOWN_AT_ONCE],
+        "later": ahead[SHOWN_AT_ONCE:],
+        "past": past[::-1],
+    }
+
+
+def _row(page: Page, task: Task) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "what": page.say(f"plans.kind.{task.kind.value}"),
+        "state": task.state.value,
+        "day": timewords.day(task.opens_at, page.zone, page.reader.locale),
+        "on": task.opens_at.astimezone(page.zone).date().isoformat(),
+        "hours": f"{timewords.clock(task.opens_at, page.zone)}–"
+        f"{timewords.clock(task.due_at, page.zone)}",
+        "result": _result(page, task),
+        "changeable": task.state in _CHANGEABLE,
+        "by_staff": task.kind in _BY_STAFF and task.opens_at <= page.now,
+    }
+
+
+def _result(page: Page, task: Task) -> str:
+    if task.state is not TaskState.DONE or task.done_at is None:
+        return ""
+    parts = [page.near(task.done_at)]
+    result = task.result
+    if "systolic_mmhg" in result and "diastolic_mmhg" in result:
+        parts.append(
+            page.say(
+                "plans.panel.values",
+                systolic=result["systolic_mmhg"],
+                diastolic=result["diastolic_mmhg"],
+            )
+        )
+    if "pulse_bpm" in result:
+        parts.append(page.say("plans.panel.pulse", n=result["pulse_bpm"]))
+    if result.get("note"):
+        parts.append(str(result["note"]))
+    return " · ".join(parts)
+
+
+def _verbs(page: Page, patient_id: int) -> list[dict[str, str]]:
+    """Say for each of the twelve verbs how often and when last."""
+    events = patients.case_timeline(page.session, patient_id)
+    count = Counter(event.verb for event in events)
+    last = {event.verb: event.at for event in events}
+    return [
+        {
+            "name": page.say(f"console.verb_{verb.value}"),
+            "state": "done" if verb in last else "to_come",
+            "line": page.say("plans.case.times", n=count[verb], at=page.near(last[verb]))
+            if verb in last
+            else page.say("plans.case.not_yet"),
+        }
+        for verb in CaseVerb
+    ]
