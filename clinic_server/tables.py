@@ -4,6 +4,7 @@ from sqlmodel import SQLModel
 
 import clinic_server.alarms.models
 import clinic_server.analysis.models
+import clinic_server.desk.models
 import clinic_server.devices.models
 import clinic_server.family.models
 import clinic_server.notify.models

@@ -77,6 +77,24 @@ class Issue(SQLModel, table=True):
     returned_by: int | None = Field(default=None, foreign_key="staff.id")
     return_condition: str = Field(default="", max_length=32)
     return_note: str = Field(default="", max_length=400)
+    return_signed_by: str = Field(default="", max_length=64)
+    """Name of whoever handed the unit back and signed for it."""
+
+
+class WipeCertificate(SQLModel, table=True):
+    """A unit's memory was erased; its number goes on the paper."""
+
+    __tablename__ = "wipe_certificate"
+
+    id: int | None = Field(default=None, primary_key=True)
+    serial: str = Field(foreign_key="unit.serial", index=True, max_length=64)
+    wiped_at: datetime = Field(sa_type=UtcDateTime)
+    wiped_by: int = Field(foreign_key="staff.id")
+
+    @property
+    def number(self) -> str:
+        """Say the number as it is written: ``W-00042``."""
+        return f"W-{self.id or 0:05d}"
 
 
 class PhoneState(SQLModel, table=True):

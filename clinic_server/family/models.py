@@ -34,6 +34,8 @@ class FamilySession(SQLModel, table=True):
     cookie_hash: str = Field(primary_key=True, max_length=64)
     link_id: int = Field(foreign_key="family_link.id", index=True)
     created_at: datetime = Field(sa_type=UtcDateTime)
+    pin_ok: bool = True
+    """False until the PIN was typed, where the link has one."""
 
 
 class FamilyView(SQLModel, table=True):
