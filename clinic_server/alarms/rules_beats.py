@@ -170,7 +170,7 @@ def _ventricular_load(work: Work, found: Beat) -> None:
     beats: list[int] = work.memory.setdefault("v", [])
     while beats and beats[0] <= now - window:
         beats.pop(0)
-    if found.aami is Aami.V and found.usable:
+    if found.aami is Aami.V and found.usable and not _told_as_run(work, now):
         beats.append(now)
         del beats[:-2000]
     per_min = len(beats) / limits["pvc_minutes"]
@@ -189,6 +189,12 @@ def _ventricular_load(work: Work, found: Beat) -> None:
             )
     elif per_min < 0.75 * limits["pvc_per_min"]:
         work.clear("PVC", now, work.known(now), params, evidence)
+
+
+def _told_as_run(work: Work, now: int) -> bool:
+    """Say whether a ventricular beat belongs to a run that has an alarm of its own."""
+    told = bool((work.memory.get("vrun") or {}).get("told"))
+    return told or work.is_raised("E2") or now <= work.memory.get("run_until", -1)
 
 
 def _couplets(work: Work, found: Beat) -> None:

@@ -144,6 +144,8 @@ def _ventricular_tachycardia(work: Work, event: EpisodeEvent) -> None:
             work.once("U1", "alarms.nsvt", onset, _end(event), decided, params, evidence)
         elif not _closed(event) and beats >= limits["vt_fast_beats"]:
             work.raise_("NSVT", "U1", "alarms.nsvt", onset, decided, params, evidence)
+    if wide >= VT_WIDE_SHARE and (serious or run):
+        work.told_run(onset, _end(event))
     if _closed(event):
         work.clear("VT", _end(event), decided, params, evidence)
         work.clear("NSVT", _end(event), decided, params, evidence)

@@ -68,6 +68,7 @@ def _judge(work: Work, current: dict[str, Any], now: int) -> None:
     elif not current["told"]:
         current["told"] = "U1"
         work.raise_("NSVT_RUN", "U1", "alarms.nsvt", onset, known, params, evidence)
+    work.told_run(onset, now)
 
 
 def _end(work: Work, current: dict[str, Any], now: int) -> None:

@@ -104,6 +104,11 @@ class Work:
                 evidence or {},
             )
 
+    def told_run(self, onset: int, end: int) -> None:
+        """Take the beats of a run with an alarm of its own out of the ventricular load."""
+        self.memory["v"] = [s for s in self.memory.get("v", []) if not onset <= s <= end]
+        self.memory["run_until"] = max(end, self.memory.get("run_until", -1))
+
     def is_new_beat(self, sample: int) -> bool:
         """Say whether a beat is another one than the last.
 

@@ -1,9 +1,12 @@
 """The one button, and the events a patient may follow; never a diagnosis."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, or_, select
 
+from clinic_server.alarms.log import append
+from clinic_server.alarms.machine import Change
 from clinic_server.alarms.models import Alarm, AlarmKind, Tier
 from clinic_server.alarms.raising import raise_condition
 from clinic_server.alarms.views import steps_of
@@ -22,9 +25,10 @@ def press(session: Session, issue: Issue, body: Sos, now: datetime) -> OpenEvent
     """Raise an Emergency, exactly once per press.
 
     The recording and sample are kept when they are this loan's; whatever else is wrong
-    with them, the alarm is raised.
+    with them, the alarm is raised. The same press sent again may say more of what is
+    wrong: the open alarm then carries it.
     """
-    key = f"sos:{issue.id}:{body.client_id}"
+    key = key_of(issue.id or 0, body.client_id)
     recording = None
     if body.recording_id is not None:
         known = recordings_service.recordings_of(session, issue.patient_id)
@@ -45,7 +49,25 @@ def press(session: Session, issue: Issue, body: Sos, now: datetime) -> OpenEvent
     alarm = session.exec(select(Alarm).where(Alarm.dedupe_key == key)).first()
     if alarm is None:
         raise Unavailable("alarms.sos_not_raised")
+    _say_symptoms(session, alarm, list(body.symptoms), now)
     return open_event(session, alarm, now)
+
+
+def key_of(issue_id: int, client_id: str) -> str:
+    """Name one press of one loan."""
+    return f"sos:{issue_id}:{client_id}"
+
+
+def _say_symptoms(
+    session: Session, alarm: Alarm, symptoms: Sequence[str], now: datetime
+) -> None:
+    """Keep what the patient chose after the press; an empty choice takes nothing back."""
+    known = list(alarm.evidence.get("symptoms", []))
+    if alarm.closed_at is not None or not symptoms or list(symptoms) == known:
+        return
+    alarm.evidence = dict(alarm.evidence) | {"symptoms": list(symptoms)}
+    session.add(alarm)
+    append(session, alarm, [Change("updated", None, {"symptoms": list(symptoms)})], now)
 
 
 def open_event(session: Session, alarm: Alarm, now: datetime) -> OpenEvent:

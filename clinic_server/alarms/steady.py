@@ -21,6 +21,13 @@ def _wall() -> datetime:
     return datetime.now(UTC)
 
 
+def _mono() -> float:
+    """Seconds since the machine started; time asleep counts where the system says so."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
 class SteadyClock:
     """Aware UTC that never goes back and never jumps; use it as a `deps.Clock`.
 
@@ -35,7 +42,7 @@ class SteadyClock:
     def __init__(
         self,
         wall: Callable[[], datetime] = _wall,
-        mono: Callable[[], float] = time.monotonic,
+        mono: Callable[[], float] = _mono,
     ) -> None:
         self._wall, self._mono = wall, mono
         self._lock = threading.Lock()

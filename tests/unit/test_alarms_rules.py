@@ -278,6 +278,16 @@ def test_ventricular_load_and_couplets() -> None:
     assert raised(run(couplets)) == [("U10", "alarms.couplets")]
 
 
+def test_beats_of_a_run_with_its_own_alarm_are_no_ventricular_load() -> None:
+    normal = beats([800] * 20)
+    start = normal[-1].sample / FS
+    fast = beats([350] * 60, Aami.V, start)
+    after = beats([800] * 60, Aami.N, fast[-1].sample / FS)
+    rules = {rule for rule, _ in raised(run([*normal, *fast, *after]))}
+    assert "E2" in rules
+    assert "U10" not in rules
+
+
 def test_an_electrode_off_for_five_minutes_and_back() -> None:
     def window(i: int, cause: NoiseCause | None) -> QualityWindow:
         grade = Grade.X if cause else Grade.A
