@@ -1,1 +1,1 @@
-"""ECG analysis: arrays in, frozen dataclasses out; no clock, network, database or logging."""
+"""ECG analysis: arrays in, frozen dataclasses out; no clock, network or database."""
