@@ -17,6 +17,7 @@ from clinic_server.alarms import routes as alarms_routes
 from clinic_server.alarms import routes_me as alarms_routes_me
 from clinic_server.analysis.live import LiveAnalysis
 from clinic_server.bus import Bus
+from clinic_server.consents import routes as consents_routes
 from clinic_server.console import ecg as console_ecg
 from clinic_server.console import pages as console_pages
 from clinic_server.console import stream as console_stream
@@ -24,18 +25,21 @@ from clinic_server.db import Database
 from clinic_server.deps import App, AppDep, Clock, system_clock
 from clinic_server.desk import routes as desk_routes
 from clinic_server.devices import routes as devices_routes
+from clinic_server.diary import routes as diary_routes
+from clinic_server.diary import service as diary_service
 from clinic_server.errors import NotFound
 from clinic_server.family import routes as family_routes
 from clinic_server.ingest import routes as ingest_routes
 from clinic_server.ingest.writer import SegmentWriter
 from clinic_server.migrations import run as migrations
 from clinic_server.plans import routes as plans_routes
+from clinic_server.rehab import routes as rehab_routes
 from clinic_server.reports import routes as reports_routes
 from clinic_server.reports.jobs import ReportRunner
 from clinic_server.security import Shield
 from clinic_server.settings import VERSION, Settings
 from clinic_server.staff import routes as staff_routes
-from clinic_server.ticks import TICKS, Tick, TickRunner
+from clinic_server.ticks import TICKS, Tick, TickRunner, in_session
 
 ROUTERS: tuple[APIRouter, ...] = (
     devices_routes.router,
@@ -43,6 +47,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     alarms_routes_me.router,
     alarms_routes.router,
     plans_routes.router,
+    diary_routes.router,
+    consents_routes.router,
+    rehab_routes.router,
     family_routes.router,
     reports_routes.router,
     desk_routes.router,
@@ -138,7 +145,7 @@ def create_app(
     clinic = App(settings=settings, db=db, bus=bus, clock=clock, writer=writer)
     live = LiveAnalysis(db, bus, clock, ZoneInfo(settings.time_zone))
     reports = ReportRunner(clinic)
-    runner = TickRunner(clinic, (*TICKS, _report_tick(reports)))
+    runner = TickRunner(clinic, (*TICKS, _report_tick(reports), _PLACE_DIARY))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -174,6 +181,9 @@ def create_app(
         app.include_router(router)
     app.mount(templating.STATIC_PATH, templating.static_files(), name="static")
     return app
+
+
+_PLACE_DIARY = Tick("diary.place", 10, in_session(diary_service.place_waiting))
 
 
 def _report_tick(reports: ReportRunner) -> Tick:

@@ -46,7 +46,7 @@ def why(alarm: Alarm) -> list[Reason]:
         lines.append(Reason("alarms.why_irregular", {"percent": percent}))
     if "count" in seen or "per_min" in seen:
         lines.append(Reason("alarms.why_count", {"rule": alarm.rule}))
-    lines += [Reason(f"alarms.said_{symptom}") for symptom in seen.get("symptoms", [])]
+    lines += [Reason(f"diary.said_{symptom}") for symptom in seen.get("symptoms", [])]
     return lines[:4]
 
 

@@ -92,6 +92,45 @@ DOORS: dict[str, Door] = {
     "POST /api/me/tasks/{task_id}/done": Door(
         PHONE, bound=True, body={"done_at": NOW.isoformat(), "pulse_bpm": 60}
     ),
+    "GET /api/me/diary": Door(PHONE),
+    "POST /api/me/diary": Door(
+        PHONE,
+        body={
+            "client_id": "diary-0001",
+            "noted_at": NOW.isoformat(),
+            "first_at": NOW.isoformat(),
+            "last_at": NOW.isoformat(),
+            "symptoms": ["dizzy"],
+        },
+    ),
+    "GET /api/me/consents": Door(PHONE),
+    "PUT /api/me/consents": Door(PHONE),
+    "POST /api/me/rehab/gate": Door(
+        PHONE,
+        body={
+            "client_id": "rehab-0001",
+            "asked_at": NOW.isoformat(),
+            "new_chest_pain": False,
+            "new_dyspnoea": False,
+            "syncope": False,
+            "weight_gain": False,
+            "rest_good_s": 60,
+            "rest_s": 60,
+        },
+    ),
+    "POST /api/me/rehab/{session_id}/summary": Door(
+        PHONE,
+        bound=True,
+        body={
+            "ended_at": NOW.isoformat(),
+            "end": "finished",
+            "borg": 12,
+            "trained_s": 60,
+            "in_zone_s": 60,
+            "good_s": 60,
+        },
+    ),
+    "POST /console/patients/{patient_id}/rehab": Door(PHYSICIAN, bound=True, body={}),
     "GET /api/me/family": Door(PHONE),
     "POST /api/me/family": Door(PHONE, body={"label": "女儿", "level": 1, "days": 7}),
     "DELETE /api/me/family/{link_id}": Door(PHONE, bound=True),
@@ -351,6 +390,7 @@ def _things(
         "advice_id": advice.id,
         "task_id": task.id,
         "item_id": work.id,
+        "session_id": 1,
         "link_id": link.id,
         "token": token,
         "name": "none",

@@ -1,0 +1,1 @@
+"""Consents: what the wearer agreed to, purpose by purpose, and took back."""

@@ -1,0 +1,1 @@
+"""Rehab sessions: prescription, gate, target zone, summary."""

@@ -1,0 +1,63 @@
+"""Tables of rehab: what was prescribed, every session that was asked for."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from clinic_server.db import UtcDateTime
+
+
+class RehabPrescription(SQLModel, table=True):
+    """A physician's exercise prescription."""
+
+    __tablename__ = "rehab_prescription"
+
+    id: int | None = Field(default=None, primary_key=True)
+    patient_id: int = Field(foreign_key="patient.id", index=True)
+    sessions: int
+    risk: str = Field(max_length=8)
+    """``low``, ``medium`` or ``high``; high trains under supervision only."""
+    max_bpm: int | None = None
+    """From the stress test; None: there was none."""
+    low_pct: int
+    high_pct: int
+    rest_low_bpm: int
+    """Lowest resting rate that may start: lower under a beta-blocker."""
+    warm_up_s: int
+    work_s: int
+    easy_s: int
+    repeats: int
+    cool_down_s: int
+    prescribed_by: int = Field(foreign_key="staff.id")
+    prescribed_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class RehabSession(SQLModel, table=True):
+    """One session that was asked for, refused ones too."""
+
+    __tablename__ = "rehab_session"
+    __table_args__ = (UniqueConstraint("issue_id", "client_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    patient_id: int = Field(foreign_key="patient.id", index=True)
+    issue_id: int = Field(foreign_key="issue.id")
+    prescription_id: int = Field(foreign_key="rehab_prescription.id")
+    client_id: str = Field(max_length=64)
+    number: int
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    answers: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False)
+    )
+    permitted: bool
+    reasons: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    target_low_bpm: int | None = None
+    target_high_bpm: int | None = None
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    end: str = Field(default="", max_length=16)
+    borg: int | None = None
+    result: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False)
+    )

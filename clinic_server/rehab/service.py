@@ -1,0 +1,253 @@
+"""The gate before a session, and its summary. Decided here, never on the phone."""
+
+from datetime import datetime
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from clinic_server.alarms.models import Alarm, AlarmKind, Tier
+from clinic_server.bounds import is_plausible
+from clinic_server.devices.models import Issue
+from clinic_server.errors import Conflict, NotFound, Unprocessable
+from clinic_server.rehab.limits import LIMITS, target_zone
+from clinic_server.rehab.models import RehabPrescription, RehabSession
+from clinic_server.staff.audit import audit
+from clinic_server.staff.models import Staff
+from clinic_server.wire.rehab import (
+    Refusal,
+    RehabAsk,
+    RehabGate,
+    RehabRecord,
+    RehabSummary,
+    Stage,
+    StageKind,
+)
+
+
+def prescribe(
+    session: Session, prescription: RehabPrescription, staff: Staff, now: datetime
+) -> RehabPrescription:
+    """Put a prescription in force; the one before it ends.
+
+    Raises
+    ------
+    Unprocessable
+        ``rehab.zone_upside_down``.
+    """
+    if prescription.low_pct >= prescription.high_pct:
+        raise Unprocessable("rehab.zone_upside_down")
+    before = running(session, prescription.patient_id)
+    if before is not None:
+        before.ended_at = now
+        session.add(before)
+    prescription.prescribed_by, prescription.prescribed_at = staff.id or 0, now
+    session.add(prescription)
+    session.flush()
+    audit(
+        session,
+        at=now,
+        actor_kind="staff",
+        actor_id=staff.id or 0,
+        action="rehab.prescribe",
+        object_kind="rehab_prescription",
+        object_id=prescription.id or 0,
+        patient_id=prescription.patient_id,
+    )
+    return prescription
+
+
+def running(session: Session, patient_id: int) -> RehabPrescription | None:
+    """Give the prescription in force."""
+    return session.exec(
+        select(RehabPrescription)
+        .where(
+            RehabPrescription.patient_id == patient_id,
+            col(RehabPrescription.ended_at).is_(None),
+        )
+        .order_by(col(RehabPrescription.id).desc())
+    ).first()
+
+
+def ask(session: Session, issue: Issue, body: RehabAsk, now: datetime) -> RehabGate:
+    """Permit or refuse a session. The same question again gives the same answer.
+
+    Raises
+    ------
+    Unprocessable
+        ``rehab.time_implausible``.
+    """
+    if not is_plausible(body.asked_at, now):
+        raise Unprocessable("rehab.time_implausible")
+    plan = running(session, issue.patient_id)
+    if plan is None:
+        return _no_plan()
+    known = session.exec(
+        select(RehabSession).where(
+            RehabSession.issue_id == issue.id, RehabSession.client_id == body.client_id
+        )
+    ).first()
+    if known is not None:
+        return _gate(known, plan)
+    number = _finished(session, plan) + 1
+    reasons = refusals(body, plan, number)
+    if _open_alarm(session, issue.patient_id):
+        reasons.append(Refusal.OPEN_ALARM)
+    row = RehabSession(
+        patient_id=issue.patient_id,
+        issue_id=issue.id or 0,
+        prescription_id=plan.id or 0,
+        client_id=body.client_id,
+        number=number,
+        asked_at=now,
+        answers=body.model_dump(mode="json", exclude={"client_id"}),
+        permitted=not reasons,
+        reasons=[reason.value for reason in reasons],
+    )
+    if body.rest_bpm is not None and not reasons:
+        row.target_low_bpm, row.target_high_bpm = target_zone(
+            body.rest_bpm, plan.max_bpm, plan.low_pct, plan.high_pct
+        )
+    session.add(row)
+    session.flush()
+    _audit(session, issue, row, "rehab.permit" if row.permitted else "rehab.refuse", now)
+    return _gate(row, plan)
+
+
+def refusals(body: RehabAsk, plan: RehabPrescription, number: int) -> list[Refusal]:
+    """Give every reason of the wearer's own why a session may not start."""
+    upper, lower = body.systolic_mmhg, body.diastolic_mmhg
+    rest, limits = body.rest_bpm, LIMITS
+    measured = upper is not None and lower is not None
+    clear = body.rest_good_s >= limits.good_share * body.rest_s
+    found = (
+        (plan.risk == "high", Refusal.SUPERVISED_ONLY),
+        (number > plan.sessions, Refusal.ALL_DONE),
+        (body.new_chest_pain, Refusal.CHEST_PAIN),
+        (body.new_dyspnoea, Refusal.DYSPNOEA),
+        (body.syncope, Refusal.SYNCOPE),
+        (body.weight_gain, Refusal.WEIGHT_GAIN),
+        (not measured, Refusal.PRESSURE_MISSING),
+        (
+            (upper or 0) > limits.systolic_high_mmhg
+            or (lower or 0) > limits.diastolic_high_mmhg,
+            Refusal.PRESSURE_HIGH,
+        ),
+        (
+            upper is not None and upper < limits.systolic_low_mmhg,
+            Refusal.PRESSURE_LOW,
+        ),
+        (rest is None or not clear, Refusal.ECG_NOT_ASSESSABLE),
+        (rest is not None and rest > limits.rest_high_bpm, Refusal.RATE_HIGH),
+        (rest is not None and rest < plan.rest_low_bpm, Refusal.RATE_LOW),
+    )
+    return [reason for true, reason in found if true]
+
+
+def finish(
+    session: Session, issue: Issue, session_id: int, body: RehabSummary, now: datetime
+) -> RehabRecord:
+    """Keep what came of a session; the first summary stays.
+
+    Raises
+    ------
+    NotFound
+        ``rehab.unknown_session``: also when it is another patient's.
+    Conflict
+        ``rehab.not_permitted``.
+    """
+    row = session.get(RehabSession, session_id)
+    if row is None or row.patient_id != issue.patient_id:
+        raise NotFound("rehab.unknown_session")
+    if not row.permitted:
+        raise Conflict("rehab.not_permitted")
+    if row.ended_at is None:
+        row.ended_at = now
+        row.end, row.borg = body.end, body.borg
+        row.result = body.model_dump(mode="json", exclude={"end", "borg"})
+        session.add(row)
+        _audit(session, issue, row, "rehab.finish", now)
+    return RehabRecord(
+        session_id=row.id or 0, number=row.number, end=row.end, borg=row.borg
+    )
+
+
+def _open_alarm(session: Session, patient_id: int) -> bool:
+    row = session.exec(
+        select(Alarm.id).where(
+            Alarm.patient_id == patient_id,
+            Alarm.kind == AlarmKind.PHYSIOLOGICAL,
+            col(Alarm.tier).in_((Tier.EMERGENCY, Tier.URGENT)),
+            col(Alarm.closed_at).is_(None),
+        )
+    ).first()
+    return row is not None
+
+
+def _finished(session: Session, plan: RehabPrescription) -> int:
+    return session.exec(
+        select(func.count())
+        .select_from(RehabSession)
+        .where(
+            RehabSession.prescription_id == plan.id,
+            RehabSession.end == "finished",
+        )
+    ).one()
+
+
+def _stages(plan: RehabPrescription) -> list[Stage]:
+    work = Stage(kind=StageKind.WORK, seconds=plan.work_s)
+    easy = Stage(kind=StageKind.EASY, seconds=plan.easy_s)
+    middle = [part for _ in range(plan.repeats) for part in (work, easy)][:-1]
+    return [
+        Stage(kind=StageKind.WARM_UP, seconds=plan.warm_up_s),
+        *middle,
+        Stage(kind=StageKind.COOL_DOWN, seconds=plan.cool_down_s),
+    ]
+
+
+def _gate(row: RehabSession, plan: RehabPrescription) -> RehabGate:
+    return RehabGate(
+        session_id=row.id,
+        permitted=row.permitted,
+        reasons=[Refusal(reason) for reason in row.reasons],
+        number=row.number,
+        of=plan.sessions,
+        target_low_bpm=row.target_low_bpm,
+        target_high_bpm=row.target_high_bpm,
+        stop_far_bpm=LIMITS.stop_far_bpm,
+        stop_after_s=LIMITS.stop_after_s,
+        stop_borg=LIMITS.stop_borg,
+        stages=_stages(plan) if row.permitted else [],
+    )
+
+
+def _no_plan() -> RehabGate:
+    return RehabGate(
+        session_id=None,
+        permitted=False,
+        reasons=[Refusal.NO_PRESCRIPTION],
+        number=0,
+        of=0,
+        target_low_bpm=None,
+        target_high_bpm=None,
+        stop_far_bpm=LIMITS.stop_far_bpm,
+        stop_after_s=LIMITS.stop_after_s,
+        stop_borg=LIMITS.stop_borg,
+        stages=[],
+    )
+
+
+def _audit(
+    session: Session, issue: Issue, row: RehabSession, action: str, now: datetime
+) -> None:
+    audit(
+        session,
+        at=now,
+        actor_kind="phone",
+        actor_id=issue.id or 0,
+        action=action,
+        object_kind="rehab_session",
+        object_id=row.id or 0,
+        patient_id=row.patient_id,
+        detail={"reasons": row.reasons, "end": row.end},
+    )
