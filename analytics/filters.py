@@ -119,7 +119,7 @@ def resample_span(
     if end_out <= first_out:
         return np.empty(0)
     if rate.up == rate.down:
-        return ecg[first_out - start : end_out - start].copy()
+        return _extended(ecg, first_out - start, end_out - start).copy()
     # Begin on a multiple of `down`, so that output phases line up whatever the piece is.
     low = (first_out * rate.down - rate.centre) // rate.up - 1
     low = (low // rate.down) * rate.down

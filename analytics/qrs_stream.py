@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics import _model, filters
+from analytics import _model, filters, qrs_peaks
 from analytics.filters import GRID_HZ, HIGH_PASS_HALF
 from analytics.types import Ecg, RPeaks
 
@@ -24,8 +24,8 @@ _BEHIND, _AHEAD = 1056, 112
 _AHEAD_RHYTHM = 336
 _START_S = 2
 """The amplitude of the first two seconds is needed before the first answer."""
-_NEIGHBOURS = 5
-"""A QRS is the highest of the 5 cells (160 ms) on either side: up to 375 bpm."""
+_NEIGHBOURS = 6
+"""A QRS is the highest of the 6 cells (192 ms) on either side: up to 300 bpm."""
 _SURE_AT_END = 1.0
 _BRIDGE_S = 0.1
 """Missing samples up to this long are bridged; longer ones split the recording."""
@@ -102,6 +102,8 @@ class QrsState:
     """Cells of this segment in which beats have been looked for."""
     slow_done: int = 0
     polarity: float = 0.0
+    before: qrs_peaks.Placed | None = None
+    """The beat before, in this segment."""
 
     @property
     def raw_first(self) -> int:
@@ -327,16 +329,14 @@ def _pick(state: QrsState, *, closing: bool) -> tuple[QrsState, Found, int]:
     bend = np.minimum(around[:, 0] - 2 * logit + around[:, 1], -1e-3)
     shift = np.clip(0.5 * (around[:, 0] - around[:, 1]) / bend, -0.5, 0.5)
     middle = (state.heat_first + cells + shift) * CELL
-    state, sample = _refine(state, middle)
+    state, sample, kept = _placed(state, middle, logit)
+    logit = logit[kept]
     # The next call starts with the cells it must compare with.
     keep = max(end - _NEIGHBOURS, 0)
     decided = state.heat_first + end
     rate = filters.resampling(state.fs)
     place = np.round(sample * (rate.up / rate.down)).astype(np.int64)
     found = Found(sample + (state.first_sample or 0), place, logit)
-    fresh = np.ones(found.size, dtype=bool)
-    fresh[1:] = np.diff(found.sample) > 0
-    found = Found(found.sample[fresh], found.place[fresh], found.logit[fresh])
     if not closing:
         state = replace(
             state, heat=heat[keep:], heat_first=state.heat_first + keep, judged=decided
@@ -361,36 +361,21 @@ def _high_enough(state: QrsState, cells: NDArray[np.int64]) -> NDArray[np.bool_]
     return np.asarray(height > np.where(doubtful, _LEAST_HEIGHT_IN_DOUBT, _LEAST_HEIGHT))
 
 
-_REACH_S, _SMOOTH_S = 0.08, 0.008
-
-
-def _refine(state: QrsState, middle: NDArray[np.float64]) -> tuple[QrsState, RPeaks]:
-    """Move from the middle of the complex to its main peak, on the original samples.
-
-    The recording's usual polarity is preferred, so that beats with R and S of about the
-    same height do not jump between the two and feign irregular intervals.
-    """
+def _placed(
+    state: QrsState, middle: NDArray[np.float64], logit: NDArray[np.float64]
+) -> tuple[QrsState, RPeaks, NDArray[np.bool_]]:
+    """Move each beat to its main peak, and drop those that are one too many."""
     if not middle.size:
-        return state, np.empty(0, np.int64)
+        return state, np.empty(0, np.int64), np.empty(0, bool)
     rate = filters.resampling(state.fs)
     centre = np.round(middle * (rate.down / rate.up)).astype(np.int64)
-    reach = round(_REACH_S * state.fs)
-    width = max(1, round(_SMOOTH_S * state.fs)) | 1
-    offsets = np.arange(-reach - width // 2, reach + width // 2 + 1)
-    index = np.clip(centre[:, None] + offsets - state.raw_first, 0, state.raw.size - 1)
-    shape = np.lib.stride_tricks.sliding_window_view(state.raw[index], width, axis=1)
-    shape = shape.mean(axis=2)
-    shape = shape - np.median(shape, axis=1, keepdims=True)
-    high, low = shape.max(axis=1), -shape.min(axis=1)
-    polarity = state.polarity
-    up = np.empty(middle.size, dtype=bool)
-    for beat, (above, below) in enumerate(zip(high.tolist(), low.tolist(), strict=True)):
-        lean = (above - below) / (above + below + 1e-9)
-        polarity += 0.05 * (lean - polarity)
-        up[beat] = above > 0.5 * below if polarity > 0 else 2.0 * below < above
-    at = np.where(up, shape.argmax(axis=1), shape.argmin(axis=1)) - reach
-    peak = np.clip(centre + at, 0, state.received - 1)
-    return replace(state, polarity=polarity), peak
+    lobes, polarity = qrs_peaks.main_lobes(
+        state.raw, centre - state.raw_first, state.fs, state.polarity
+    )
+    peak, kept, before = qrs_peaks.keep_apart(
+        lobes, centre, logit, state.fs, before=state.before, end=state.received
+    )
+    return replace(state, polarity=polarity, before=before), peak[kept], kept
 
 
 def _forget(state: QrsState) -> QrsState:

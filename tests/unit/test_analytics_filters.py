@@ -4,8 +4,10 @@ import pytest
 from analytics import filters
 from analytics.errors import BadSamplingRate, BadShape
 
+RATES = [100.0, 125.0, 130.0, 200.0, 250.0, 256.0, 300.0, 333.0, 360.0, 500.0, 1000.0]
 
-@pytest.mark.parametrize("fs", [100.0, 125.0, 130.0, 200.0, 250.0, 256.0, 360.0, 1000.0])
+
+@pytest.mark.parametrize("fs", RATES)
 def test_a_signal_resampled_in_pieces_equals_the_whole_bit_by_bit(
     fs: float, rng: np.random.Generator
 ) -> None:
@@ -21,6 +23,14 @@ def test_a_signal_resampled_in_pieces_equals_the_whole_bit_by_bit(
         parts.append(filters.resample_span(ecg[low:high], rate, low, done, end))
         done = end
     assert np.array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("fs", RATES)
+def test_beyond_both_ends_the_edge_values_go_on(fs: float) -> None:
+    rate = filters.resampling(fs)
+    out = filters.resample_span(np.full(int(2 * fs), 0.7), rate, 0, -50, 300)
+    assert out.size == 350
+    assert np.abs(out - 0.7).max() < 0.01
 
 
 def test_a_ten_hertz_sine_survives_resampling_in_place_and_height() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import wfdb
 from numpy.typing import NDArray
+from scipy import signal
 
 from analytics import beats, live, live_rhythm, qrs, quality
 from analytics.errors import BadShape
@@ -67,6 +68,16 @@ def test_live_beats_and_grades_equal_the_batch(real: NDArray[np.float64]) -> Non
     assert same.mean() > 0.95
     windows = tuple(event for event in events if isinstance(event, QualityWindow))
     assert windows == quality.assess_quality(real, 360)
+
+
+@pytest.mark.parametrize("fs", [100, 125, 128, 200, 250, 300, 333, 360, 500, 1000])
+def test_live_equals_the_batch_at_every_rate(real: NDArray[np.float64], fs: int) -> None:
+    ecg = signal.resample_poly(real[: 360 * 40], fs, 360)
+    found = [event for event in run(ecg, fs, fs) if isinstance(event, Beat)]
+    assert len(found) > 60
+    assert [beat.sample for beat in found] == qrs.detect_r_peaks(ecg, fs).tolist()
+    samples = np.array([beat.sample for beat in found])
+    assert (np.diff(samples) >= 0.2 * fs).all()
 
 
 def test_how_the_signal_is_cut_does_not_matter(real: NDArray[np.float64]) -> None:

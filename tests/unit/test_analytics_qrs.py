@@ -5,7 +5,7 @@ import pytest
 import wfdb
 from numpy.typing import NDArray
 
-from analytics import qrs
+from analytics import qrs, qrs_peaks
 from analytics.errors import BadSamplingRate, BadShape
 
 
@@ -29,7 +29,9 @@ def sketch(beats_s: NDArray[np.float64], seconds: float, fs: float) -> NDArray[n
 BEATS = np.cumsum(np.tile([0.8, 0.82, 0.79, 0.84, 0.6, 1.05], 10)) + 0.3
 
 
-@pytest.mark.parametrize("fs", [100.0, 130.0, 250.0, 360.0, 500.0, 1000.0])
+@pytest.mark.parametrize(
+    "fs", [100.0, 125.0, 128.0, 200.0, 250.0, 300.0, 333.0, 360.0, 500.0, 1000.0]
+)
 def test_every_beat_is_found_on_its_peak_at_any_rate(
     fs: float, rng: np.random.Generator
 ) -> None:
@@ -48,6 +50,33 @@ def test_amplitude_and_polarity_do_not_matter(
     peaks = qrs.detect_r_peaks(ecg, 250)
     assert peaks.size == BEATS.size
     assert np.abs(peaks / 250 - BEATS).max() < 0.04
+
+
+def test_no_two_beats_are_closer_than_two_tenths_of_a_second(
+    rng: np.random.Generator,
+) -> None:
+    at = np.arange(60 * 250) / 250
+    for hz in (3.0, 4.5, 6.0):
+        wild = np.sin(2 * np.pi * hz * at) * rng.uniform(0.5, 1.5, at.size // 50).repeat(50)
+        peaks = qrs.detect_r_peaks(wild + 0.05 * rng.standard_normal(at.size), 250)
+        assert (np.diff(peaks) >= 50).all()
+
+
+def test_of_two_peaks_too_close_the_surer_is_kept() -> None:
+    lobes = np.zeros((3, 41))
+    lobes[0, 35] = lobes[1, 5] = lobes[2, 20] = 1.0
+    centre, logit = np.array([1000, 1060, 1300]), np.array([2.0, 1.0, 3.0])
+    peak, kept, last = qrs_peaks.keep_apart(
+        lobes, centre, logit, 250.0, before=None, end=2000
+    )
+    assert kept.tolist() == [True, False, True]
+    assert peak[kept].tolist() == [1015, 1300]
+    assert last == qrs_peaks.Placed(1300, 3.0)
+    lobes[1, 30] = 0.8
+    surer = np.array([1.0, 2.0, 3.0])
+    peak, kept, _ = qrs_peaks.keep_apart(lobes, centre, surer, 250.0, before=None, end=2000)
+    assert kept.all()
+    assert peak.tolist() == [1015, 1070, 1300]
 
 
 def test_a_flat_line_and_an_empty_signal_have_no_beats() -> None:
