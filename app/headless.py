@@ -10,13 +10,15 @@ import json
 import logging
 import signal
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from app import web
 from app.errors import AppError, BadConfig
-from app.patches import PatchSpec, VirtualRoom
+from app.patches import PatchSpec, Surroundings, VirtualRoom
 from app.phone import Phone, PhoneConfig, utc_now
 from app.settings import Settings
 from clinic_server.wire.enrolment import IssuedUnit
@@ -84,10 +86,23 @@ async def _keep_running(phone: Phone) -> None:
 
 
 async def run_phones(
-    configs: list[PhoneConfig], settings: Settings, web_port: int | None, host: str
+    configs: list[PhoneConfig],
+    settings: Settings,
+    web_port: int | None,
+    host: str,
+    room: Surroundings | None = None,
+    beside: Callable[[list[Phone]], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
-    """Run all phones, and their screens if there is a port, until cancelled."""
-    room = VirtualRoom(utc_now)
+    """Run all phones, and their screens if there is a port, until cancelled.
+
+    Parameters
+    ----------
+    room : Surroundings, optional
+        Where patches answer; without one the virtual patches of the configuration do.
+    beside : callable, optional
+        Gives one more job that runs beside the phones.
+    """
+    room = room or VirtualRoom(utc_now)
     phones = [
         Phone(config, settings, room, utc_now, np.random.default_rng())
         for config in configs
@@ -99,6 +114,8 @@ async def run_phones(
     tasks = [asyncio.create_task(_keep_running(phone)) for phone in phones]
     if web_port is not None:
         tasks.append(asyncio.create_task(web.serve(phones, settings, host, web_port, stop)))
+    if beside is not None:
+        tasks.append(asyncio.create_task(beside(phones)))
     waiting = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:

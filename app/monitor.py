@@ -135,7 +135,6 @@ class Monitor:
         speed : float
             Of a replayed record.
         """
-        self.patch.refused = None
         try:
             info = await patch.connect()
             if serial is not None and info.serial != serial:
@@ -146,8 +145,10 @@ class Monitor:
             await patch.close()
             return
         except LinkUnavailable as error:
+            self.patch.refused = None
             self._link(LinkReason(str(error.params.get("reason", "out_of_range"))))
             return
+        self.patch.refused = None
         self.patch.info = info
         self.ring = TraceRing(info.fs_hz)
         self._meter = HeartRateMeter(

@@ -1,7 +1,7 @@
-"""Where patches come from: the virtual ones of the demo, and replayed records.
+"""Where patches come from: a radio, or the virtual ones of the demo and replayed records.
 
-`Surroundings` is the port a scan goes through. What answers here are the virtual patches
-of the phones of this process; a radio answers on a computer that has one.
+`Surroundings` is the port a scan goes through. What answers in a `VirtualRoom` are the
+patches of the phones of this process; a `RadioRoom` is the air around this computer.
 """
 
 import math
@@ -11,13 +11,26 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from analytics.records import read_record
 from app.errors import BadConfig
 from clinic_server.wire.enrolment import IssuedUnit
+from sensors.makes import Make
 from sensors.patch import EcgPatch
+from sensors.scanned_patch import Listener, ScannedPatch
+from sensors.virtual.disturbance import RadioConditions
+from sensors.virtual.heart import VirtualHeart
 from sensors.virtual.hearts import named_heart
 from sensors.virtual.patch import VirtualPatch, Wear
-from sensors.virtual.replay import ReplayPatch, replay_source_from_mv
+from sensors.virtual.patch_over_radio import PatchOverRadio
+from sensors.virtual.replay import (
+    ReplayPatch,
+    ReplayReader,
+    ReplaySource,
+    replay_source_from_mv,
+)
+from sensors.virtual.source import SampleSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +45,8 @@ class PatchSpec:
     speed: float = 1.0
     battery_pct: int = 100
     battery_life_s: float = 7 * 86_400.0
+    radio: bool = False
+    """Reach it over a virtual Bluetooth radio: packets, bonding, reconnection, backfill."""
 
     @classmethod
     def from_table(cls, table: Mapping[str, object]) -> "PatchSpec":
@@ -50,6 +65,8 @@ class PatchSpec:
             raise BadConfig(reason="patch needs heart or record")
         if not (isinstance(spec.speed, int | float) and 0 < spec.speed < math.inf):
             raise BadConfig(reason="speed")
+        if not isinstance(spec.radio, bool):
+            raise BadConfig(reason="radio")
         return spec
 
 
@@ -60,17 +77,25 @@ class Found:
     serial: str
     model: str
     rssi_dbm: int
+    needs_code: bool = False
+    """It asks for the code on its box."""
 
 
 class Surroundings(Protocol):
     """What a phone can reach by radio."""
 
     async def scan(self) -> list[Found]:
-        """Listen for a moment."""
+        """Listen for a moment.
+
+        Raises
+        ------
+        sensors.errors.LinkUnavailable
+            The radio is off, denied or absent; ``reason`` says which.
+        """
         ...
 
-    def open(self, serial: str, unit: IssuedUnit) -> EcgPatch:
-        """Make the patch that answers under a serial number."""
+    def open(self, serial: str, unit: IssuedUnit, code: str) -> EcgPatch:
+        """Make the patch that answers under a serial number, with the code on its box."""
         ...
 
 
@@ -84,22 +109,46 @@ def make_patch(
     sensors.errors.BadScenario, sensors.errors.RecordUnreadable
         No such heart, no such record.
     """
+    if spec.radio:
+        return PatchOverRadio(
+            _source(spec, unit),
+            serial=serial,
+            now=now,
+            rng=np.random.default_rng(spec.seed),
+            conditions=RadioConditions(speed=spec.speed, needs_bond=True),
+            battery_percent=spec.battery_pct,
+            battery_life_s=spec.battery_life_s,
+        )
     wear = Wear(
         speed=spec.speed,
         battery_percent=spec.battery_pct,
         battery_life_s=spec.battery_life_s,
     )
     if spec.heart is not None:
-        heart = named_heart(
-            spec.heart,
-            seed=spec.seed,
-            fs_hz=unit.fs_hz,
-            lead_names=tuple(unit.lead_names),
-        )
+        heart = _heart(spec, unit)
         return VirtualPatch(heart, serial=serial, now=now, wear=wear)
-    record = read_record(Path(str(spec.record)))
-    source = replay_source_from_mv(record.signal_mv, record.fs, record.lead_names)
+    source = _record(spec)
     return ReplayPatch(source, serial=serial, now=now, wear=wear, loop=True)
+
+
+def _source(spec: PatchSpec, unit: IssuedUnit) -> SampleSource:
+    if spec.heart is not None:
+        return _heart(spec, unit)
+    return ReplayReader(_record(spec), loop=True)
+
+
+def _heart(spec: PatchSpec, unit: IssuedUnit) -> VirtualHeart:
+    return named_heart(
+        str(spec.heart),
+        seed=spec.seed,
+        fs_hz=unit.fs_hz,
+        lead_names=tuple(unit.lead_names),
+    )
+
+
+def _record(spec: PatchSpec) -> ReplaySource:
+    record = read_record(Path(str(spec.record)))
+    return replay_source_from_mv(record.signal_mv, record.fs, record.lead_names)
 
 
 class VirtualRoom:
@@ -126,9 +175,35 @@ class VirtualRoom:
             for place, serial in enumerate(self._worn)
         ]
 
-    def open(self, serial: str, unit: IssuedUnit) -> EcgPatch:
-        """Make the patch with this serial number."""
+    def open(self, serial: str, unit: IssuedUnit, code: str) -> EcgPatch:
+        """Make the patch with this serial number; virtual ones ask for no code."""
+        del code
         spec = self._worn.get(serial)
         if spec is None:
             raise BadConfig(reason="no such patch", serial=serial)
         return make_patch(spec, serial, unit, self._now)
+
+
+class RadioRoom:
+    """The air around this computer.
+
+    Parameters
+    ----------
+    listener : Listener
+        Its radio.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    async def scan(self) -> list[Found]:
+        """Return the patches of known makes that are heard, the strongest first."""
+        return [
+            Found(one.serial, one.model, one.rssi_dbm, one.make == Make.ANXIN)
+            for one in await self._listener.listen()
+        ]
+
+    def open(self, serial: str, unit: IssuedUnit, code: str) -> EcgPatch:
+        """Make a patch that is looked for when it is connected."""
+        del unit
+        return ScannedPatch(self._listener, serial, code)

@@ -4,6 +4,7 @@ Screens read `Phone.view` and call its verbs; `anxin phone` runs many of them.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -25,10 +26,13 @@ from app.state import PhoneView
 from app.uplink import Uplink
 from clinic_server.wire.care import Contact, PhoneReport
 from clinic_server.wire.enrolment import EnrolRequest, EnrolResponse, IssuedUnit
-from sensors.errors import SensorError
+from sensors.errors import SensorError, WrongDevice
+from sensors.makes import BOX_CODE_PREFIX, parse_box_code
+from sensors.profiles.anxin_pairing import normalise_code
 
 _LOG = logging.getLogger(__name__)
 RECONNECT_S = 2.0
+REFUSED_S = 30.0
 MESSAGE_RETRY_S = 5.0
 
 
@@ -39,7 +43,8 @@ class PhoneConfig:
     id: str
     name: str
     """Whose phone it is, on the list of this host."""
-    patch: PatchSpec
+    patch: PatchSpec | None
+    """The virtual patch on the chest; None: a real one, reached by radio."""
     code: str | None = None
     """Pairing code from the desk, used once."""
     token: str | None = None
@@ -47,6 +52,8 @@ class PhoneConfig:
     unit: IssuedUnit | None = None
     pair: bool = True
     """Pair with the issued unit without asking."""
+    box_code: str | None = None
+    """What is printed on the box of the patch, ``ANXIN-PATCH:<serial>:<code>``."""
 
 
 class Phone:
@@ -107,6 +114,7 @@ class Phone:
         self._nudge = asyncio.Event()
         self._report_now = asyncio.Event()
         self._pairing = asyncio.Event()
+        self._pair_again = asyncio.Event()
         self._reported: object = None
         self._restore()
 
@@ -119,6 +127,8 @@ class Phone:
             self.notebook.put("token", config.token)
             if config.unit is not None:
                 self.notebook.put("unit", config.unit.model_dump(mode="json"))
+        if config.box_code is not None:
+            self.notebook.put("patch_code", parse_box_code(config.box_code).code)
         self.api.token = self.notebook.get("token")
         unit = self.unit
         if unit is not None:
@@ -184,25 +194,50 @@ class Phone:
         return answer
 
     async def scan(self) -> list[Found]:
-        """List the patches that answer."""
+        """List the patches that answer.
+
+        Raises
+        ------
+        sensors.errors.LinkUnavailable
+            The radio is off, denied or absent.
+        """
         return await self._room.scan()
 
-    async def pair(self, serial: str) -> bool:
-        """Use a patch; any but the issued one is refused and False comes back."""
+    async def pair(self, serial: str, box_code: str = "") -> bool:
+        """Use a patch; any but the issued one is refused and False comes back.
+
+        Parameters
+        ----------
+        serial : str
+            As the scan found it.
+        box_code : str
+            The code on the box, typed, or the whole text of its QR code; empty for makes
+            without one. The reason of a refusal is `PatchState.refused`.
+        """
         unit = self.unit
         if unit is None:
             raise NotEnrolled
-        if serial != unit.serial:
-            self.monitor.patch.refused = "sensors.wrong_device"
+        try:
+            if box_code.strip().upper().startswith(BOX_CODE_PREFIX):
+                box = parse_box_code(box_code)
+                serial, box_code = box.serial, box.code
+            if serial != unit.serial:
+                raise WrongDevice(expected=unit.serial, found=serial)
+            code = normalise_code(box_code) if box_code else None
+        except SensorError as error:
+            self.monitor.patch.refused = error.code
             return False
+        if code is not None:
+            self.notebook.put("patch_code", code)
         self.monitor.patch.refused = None
         self.notebook.put("paired", True)
         self._pairing.set()
+        self._pair_again.set()
         return True
 
     def _put_on(self, serial: str) -> None:
         """Wear the virtual patch: it is on the chest as soon as it is issued."""
-        if isinstance(self._room, VirtualRoom):
+        if isinstance(self._room, VirtualRoom) and self.config.patch is not None:
             self._room.wear(serial, self.config.patch)
 
     @property
@@ -261,14 +296,20 @@ class Phone:
         while True:
             unit = self.unit
             if unit is not None and not self.uplink.revoked:
+                self._pair_again.clear()
                 try:
-                    patch = self._room.open(unit.serial, unit)
-                    speed = self.config.patch.speed
+                    code = self.notebook.get("patch_code", "")
+                    patch = self._room.open(unit.serial, unit, code)
+                    speed = self.config.patch.speed if self.config.patch else 1.0
                     await self.monitor.run(patch, unit.serial, speed)
                 except (SensorError, AppError) as error:
                     _LOG.warning("patch of %s: %s", self.config.id, error)
                     self.monitor.patch.refused = getattr(error, "code", "app.error")
-            await asyncio.sleep(RECONNECT_S)
+            # a patch locks itself after wrong codes: wait for another one
+            refused = self.monitor.patch.refused is not None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REFUSED_S if refused else RECONNECT_S):
+                    await self._pair_again.wait()
 
     async def _upload(self) -> None:
         while True:

@@ -30,6 +30,7 @@ COMMANDS_ELSEWHERE = (
     "clinic_server.reports.filed",  # annotate, analyze, evaluate
     "clinic_server.alarms.replay",  # alarms
     "app.headless",  # phone
+    "app.gateway",  # gateway
 )
 """Rooms with commands of their own, loaded only when one of those is asked for: plotting
 and screen libraries take seconds, and `serve` must be back soon after a crash."""

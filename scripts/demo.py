@@ -30,6 +30,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--patients", type=int, default=8, help="patients who wear a unit")
     parser.add_argument("--speed", type=float, default=1.0, help="how fast hearts beat")
     parser.add_argument("--replay", type=Path, help="WFDB or EDF record on one chest")
+    parser.add_argument(
+        "--radio",
+        action="store_true",
+        help="reach the patches over a virtual Bluetooth radio",
+    )
     parser.add_argument("--fresh", action="store_true", help="forget earlier data")
     parser.add_argument("--check", action="store_true", help="walk the loop unattended")
     parser.add_argument(
@@ -91,6 +96,7 @@ class Demo:
         if args.replay is not None:
             name = demo_ward.put_record_on_chest(folder, args.replay)
             print(f"{args.replay} is worn by {name}")
+        demo_ward.reach_patches(folder, args.radio)
 
     def start(self) -> None:
         """Start the server, then the phones; wait until both answer."""

@@ -267,6 +267,15 @@ def put_record_on_chest(folder: Path, record: Path) -> str:
     return str(phone["name"])
 
 
+def reach_patches(folder: Path, radio: bool) -> None:
+    """Say how the phones reach their patches: over a virtual Bluetooth radio, or not."""
+    file = folder / "phones.json"
+    table = json.loads(file.read_text())
+    for phone in table["phones"]:
+        phone["patch"]["radio"] = radio
+    file.write_text(json.dumps(table, ensure_ascii=False, indent=1))
+
+
 def staff_named(session: Session, username: str) -> Staff:
     """Find a person of the ward."""
     return session.exec(select(Staff).where(Staff.username == username)).one()

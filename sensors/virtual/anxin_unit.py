@@ -1,5 +1,6 @@
 """A unit that speaks the open patch profile: memory, backfill, proof of the code."""
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,6 +48,9 @@ class UnitMaker:
     firmware: str = "1.0.0"
     first_counter: int = 0
     """Value of the sample counter after the first start."""
+    battery_percent: int = 100
+    battery_life_s: float = math.inf
+    """How long a full charge lasts."""
 
 
 class AnxinUnit:
@@ -72,6 +76,8 @@ class AnxinUnit:
         self.advertised_services: tuple[str, ...] = (anxin.SERVICE,)
         self.fs_hz = source.fs_hz
         self.sig = SigServices(maker.serial, maker.model, maker.firmware, self.fs_hz)
+        self.sig.battery_percent = maker.battery_percent
+        self._measured_n = 0
         self._limit = 2 ** (8 * maker.sample_bytes - 1) - 1
         self._memory = UnitMemory(round(maker.memory_s * self.fs_hz))
         self._epoch = 1
@@ -109,8 +115,9 @@ class AnxinUnit:
         block = self._source.read(n_samples)
         self.sig.see(block)
         n_read = len(block.counts)
-        if not n_read:
-            return False
+        if not n_read or not self.sig.battery_percent:
+            return False  # an empty battery was said before: this is one call later
+        self._drain(n_read)
         if block.pressed:
             self._presses = (self._presses + len(block.pressed)) % 256
             self._pressed_at = self._counter + block.pressed[-1] - block.first_sample
@@ -126,6 +133,13 @@ class AnxinUnit:
             self._keep(Run(self._epoch, first, counts[begin:end], leads_on))
         self._counter += n_read
         return True
+
+    def _drain(self, n_samples: int) -> None:
+        before, life_n = self._measured_n, self._maker.battery_life_s * self.fs_hz
+        self._measured_n += n_samples
+        used = math.floor(100 * self._measured_n / life_n)
+        used -= math.floor(100 * before / life_n)
+        self.sig.battery_percent = max(0, self.sig.battery_percent - used)
 
     def press_button(self) -> None:
         """Press the event button."""

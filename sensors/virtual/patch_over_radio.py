@@ -4,6 +4,7 @@ The same `sensors.patch.EcgPatch` as `sensors.virtual.patch.VirtualPatch`, but e
 sample goes through a unit's packets, Bumble's air, bleak, our driver and the assembler.
 """
 
+import math
 import secrets
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
@@ -40,6 +41,10 @@ class PatchOverRadio:
         Chance of the faults and of reconnection.
     conditions : RadioConditions, optional
         Speed, faults, bonding.
+    battery_percent : int
+        Charge at the start.
+    battery_life_s : float
+        How long a full charge lasts.
     """
 
     def __init__(
@@ -50,12 +55,16 @@ class PatchOverRadio:
         now: Callable[[], datetime],
         rng: np.random.Generator,
         conditions: RadioConditions | None = None,
+        battery_percent: int = 100,
+        battery_life_s: float = math.inf,
     ) -> None:
         self._source = source
         self._serial = serial
         self._now = now
         self._rng = rng
         self._conditions = conditions or RadioConditions(needs_bond=True)
+        self._battery_percent = battery_percent
+        self._battery_life_s = battery_life_s
         self._code = "".join(
             secrets.choice(pairing.CODE_ALPHABET) for _ in range(pairing.CODE_LENGTH)
         )
@@ -83,7 +92,12 @@ class PatchOverRadio:
         """
         if self._worn is None or self._phone is None:
             key = pairing.derive_key(self._code, self._serial)
-            maker = UnitMaker(self._serial, key)
+            maker = UnitMaker(
+                self._serial,
+                key,
+                battery_percent=self._battery_percent,
+                battery_life_s=self._battery_life_s,
+            )
             self._unit = AnxinUnit(self._source, maker, random_bytes=secrets.token_bytes)
             air = VirtualAir()
             self._worn = air.patch(self._unit, rng=self._rng, conditions=self._conditions)
