@@ -17,8 +17,8 @@ import lightgbm
 import numpy as np
 import wfdb
 from numpy.typing import NDArray
-from onnxmltools import convert_lightgbm  # type: ignore[import-not-found]
-from onnxmltools.convert.common.data_types import (  # type: ignore[import-not-found]
+from onnxmltools import convert_lightgbm
+from onnxmltools.convert.common.data_types import (
     FloatTensorType,
 )
 

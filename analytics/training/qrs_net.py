@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch  # type: ignore[import-not-found]
+import torch
 import wfdb
 from numpy.typing import NDArray
-from torch import Tensor, nn  # type: ignore[import-not-found]
+from torch import Tensor, nn
 from torch.nn import functional
 
 from analytics import filters
@@ -146,7 +146,7 @@ def _crop(
     if rng.random() < 0.35:
         hard = record.beats[np.isin(record.classes, (1, 2))]
         if record.database in ("vfdb", "cudb"):
-            hard = np.flatnonzero(record.rhythm[::16] > 0) * 16.0
+            hard = np.flatnonzero(record.rhythm[::16] > 0).astype(np.float64) * 16.0
         wanted = hard if hard.size else None
     if wanted is not None:
         middle = wanted[int(rng.integers(0, wanted.size))]

@@ -155,7 +155,7 @@ ERROR_TREES = {
 @pytest.mark.parametrize(("module", "root"), ERROR_TREES.items())
 def test_the_error_tree_is_drawn_as_it_is(module, root):
     loaded = import_module(module)
-    drawn = set(re.findall(r"[├└]── (\w+)", loaded.__doc__))
+    drawn = set(re.findall(r"[├└]── (\w+)", loaded.__doc__ or ""))
 
     def below(cls):
         for child in cls.__subclasses__():

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, SQLModel, col, select
 
 import clinic_server.tables  # noqa: F401 - every table
 from clinic_server.alarms import delivery, escalation, service
@@ -131,9 +131,9 @@ def test_every_open_alarm_reaches_the_last_step_through_kills(tmp_path: Path) ->
         steps: dict[int, list[int]] = {}
         for row in session.exec(
             select(AlarmEvent)
-            .join(Alarm, Alarm.id == AlarmEvent.alarm_id)
+            .join(Alarm, col(Alarm.id) == col(AlarmEvent.alarm_id))
             .where(AlarmEvent.kind == "notified", Alarm.rule == "E10")
-            .order_by(AlarmEvent.id)
+            .order_by(col(AlarmEvent.id))
         ):
             steps.setdefault(row.alarm_id, []).append(row.detail["step"])
         assert all(taken == [1, 2, 3, 4] for taken in steps.values())
@@ -157,12 +157,12 @@ def _unfinished(db: Database) -> int:
         waiting = session.exec(
             select(Alarm.id).where(
                 (Alarm.rule == "E10")
-                & ((Alarm.notified_step < len(FAST)) | (Alarm.notified_at.is_(None)))
+                & ((Alarm.notified_step < len(FAST)) | (col(Alarm.notified_at).is_(None)))
             )
         ).all()
         unsent = session.exec(
             select(OutboxMessage.id).where(
-                OutboxMessage.channel == "sms", OutboxMessage.sent_at.is_(None)
+                OutboxMessage.channel == "sms", col(OutboxMessage.sent_at).is_(None)
             )
         ).all()
         return len(waiting) + len(unsent)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from clinic_server.alarms.models import Alarm, AlarmEvent
 from clinic_server.analysis import service as analysis
@@ -73,7 +73,7 @@ def drain(live: LiveAnalysis) -> None:
 
 def alarms(clinic: Any, rule: str | None = None) -> list[Alarm]:
     with clinic.read() as session:
-        query = select(Alarm).order_by(Alarm.id)
+        query = select(Alarm).order_by(col(Alarm.id))
         rows = session.exec(query if rule is None else query.where(Alarm.rule == rule))
         return list(rows.all())
 
@@ -92,7 +92,7 @@ def test_a_vt_on_the_chest_becomes_an_answer_on_the_phone(clinic: Any, ward: Any
         if raised_after is None and alarms(clinic, "E2"):
             raised_after = (seq + 1) * SEGMENT_S
     (alarm,) = alarms(clinic, "E2")
-    tenth_beat_s = alarm.onset_sample / FS_HZ + 9 * 60 / 172
+    tenth_beat_s = (alarm.onset_sample or 0) / FS_HZ + 9 * 60 / 172
     assert raised_after is not None
     assert raised_after - tenth_beat_s <= SEGMENT_S + 2.5
     assert alarm.raised_at - alarm.received_at <= timedelta(seconds=SEGMENT_S)
@@ -137,7 +137,7 @@ def test_a_vt_on_the_chest_becomes_an_answer_on_the_phone(clinic: Any, ward: Any
             for e in session.exec(
                 select(AlarmEvent)
                 .where(AlarmEvent.alarm_id == alarm.id)
-                .order_by(AlarmEvent.id)
+                .order_by(col(AlarmEvent.id))
             )
             if e.kind not in ("updated",)
         ]

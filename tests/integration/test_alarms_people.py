@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import SQLModel, select
+from sqlmodel import SQLModel, col, select
 
 import clinic_server.tables  # noqa: F401 - every table
 from clinic_server.alarms import delivery, escalation, service, thresholds, watchdog
@@ -100,7 +100,7 @@ class World:
             rows = session.exec(
                 select(OutboxMessage.step, OutboxMessage.staff_id)
                 .where(OutboxMessage.alarm_id == alarm_id, OutboxMessage.channel == channel)
-                .order_by(OutboxMessage.id)
+                .order_by(col(OutboxMessage.id))
             ).all()
             return [(step, staff_id or 0) for step, staff_id in rows]
 
@@ -365,7 +365,7 @@ def test_who_may_do_what(world: World) -> None:
         assert not service.open_alarms(session, world.stranger, world.now)
         assert not service.events_after(session, world.stranger, 0, 100, world.now)
         events = service.events_after(session, world.attending, 0, 100, world.now)
-        assert [e.id for e in events] == sorted(e.id for e in events)
+        assert [e.id for e in events] == sorted(e.id or 0 for e in events)
         assert service.last_event_id(session) == events[-1].id
 
 

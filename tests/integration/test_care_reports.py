@@ -12,6 +12,7 @@ from clinic_server.errors import Conflict
 from clinic_server.recordings.models import Recording
 from clinic_server.reports import service, worker
 from clinic_server.reports.models import Report, ReportJob
+from clinic_server.staff.models import Staff
 from clinic_server.wire.ecg import SegmentHeader, encode_segment
 from sensors.virtual.hearts import named_heart
 from tests import factories as make
@@ -174,7 +175,7 @@ def test_the_store_refuses_what_is_signed(clinic, recorded):
     recorded.post(f"/console/reports/{report_id}/sign", json=sign)
     with clinic.write() as session:
         report = session.get_one(Report, report_id)
-        staff = session.get_one(make.Staff, report.signed_by)
+        staff = session.get_one(Staff, report.signed_by)
         with pytest.raises(Conflict):
             service.edit_note(session, report, staff, "x", clinic.clock.now)
         assert session.exec(select(Recording)).one().close_reason == "returned"

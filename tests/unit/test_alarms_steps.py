@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,8 +17,8 @@ T0 = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 FS = 250.0
 
 
-def alarm(**more: object) -> Alarm:
-    values: dict[str, object] = {
+def alarm(**more: Any) -> Alarm:
+    values: dict[str, Any] = {
         "patient_id": 1,
         "dedupe_key": "k",
         "rule": "E2",

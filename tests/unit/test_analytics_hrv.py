@@ -21,7 +21,7 @@ def series(nn_ms, start_s=0.0):
 
 
 def test_nn_leaves_out_every_interval_that_touches_an_ectopic_beat():
-    beat_s = np.arange(7) * 1.0
+    beat_s = np.arange(7, dtype=np.float64)
     rr = np.array([np.nan, 1000, 1000, 700, 1300, 1000, 1000], dtype=float)
     normal = np.array([True, True, True, False, True, True, True])
     nn = hrv.nn_series(beat_s, rr, normal)

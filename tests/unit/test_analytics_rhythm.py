@@ -318,6 +318,7 @@ def test_no_recording_however_strange_raises_or_gives_an_impossible_episode(rng)
         beats, fs, ecg, quality, end = random_recording(rng)
         episodes = find_episodes(beats, fs, ecg_mv=ecg, quality=quality, end_sample=end)
         for episode in episodes:
+            assert episode.offset_sample is not None
             assert 0 <= episode.onset_sample < episode.offset_sample <= end + 1
             assert 0.0 <= episode.confidence <= 1.0
             assert np.isfinite(list(episode.evidence.values())).all()
