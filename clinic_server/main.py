@@ -23,6 +23,8 @@ from clinic_server.console import pages as console_pages
 from clinic_server.console import stream as console_stream
 from clinic_server.db import Database
 from clinic_server.deps import App, AppDep, Clock, system_clock
+from clinic_server.desk import labels as desk_labels
+from clinic_server.desk import reminder_routes as desk_reminder_routes
 from clinic_server.desk import routes as desk_routes
 from clinic_server.devices import routes as devices_routes
 from clinic_server.diary import routes as diary_routes
@@ -53,6 +55,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     family_routes.router,
     reports_routes.router,
     desk_routes.router,
+    desk_reminder_routes.router,
+    desk_labels.router,
     console_pages.router,
     console_stream.router,
     console_ecg.router,

@@ -9,12 +9,15 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlmodel import Session
 
 from clinic_server.alarms import delivery, escalation, watchdog
 from clinic_server.deps import App
+from clinic_server.desk import reminders
+from clinic_server.desk import watch as loan_watch
 from clinic_server.plans import changes as plans_changes
 from clinic_server.plans import service as plans_service
 from clinic_server.recordings import service as recordings_service
@@ -48,12 +51,25 @@ def _deliver(app: App, now: datetime) -> None:
     delivery.deliver(app.db, now, app.settings.base_url)
 
 
+def _remind(app: App, now: datetime) -> None:
+    zone = ZoneInfo(app.settings.time_zone)
+    with app.db.write() as session:
+        reminders.sweep(session, now, zone, app.settings.clinic_phone)
+
+
+def _watch_loans(app: App, now: datetime) -> None:
+    with app.db.write() as session:
+        loan_watch.sweep(session, now, ZoneInfo(app.settings.time_zone))
+
+
 TICKS: tuple[Tick, ...] = (
     Tick("alarms.escalate", 1, in_session(escalation.sweep)),
     Tick("alarms.deliver", 1, _deliver),
     Tick("alarms.watch", 5, in_session(watchdog.sweep)),
     Tick("plans.sweep", 10, in_session(plans_service.sweep)),
     Tick("plans.fulfil", 60, in_session(plans_changes.fulfil)),
+    Tick("desk.remind", 60, _remind),
+    Tick("desk.watch", 30, _watch_loans),
     Tick("recordings.close_due", 30, in_session(recordings_service.close_due)),
     Tick("staff.last_use", 5, flush_last_use),
 )

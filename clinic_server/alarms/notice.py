@@ -1,8 +1,9 @@
 """A physician's words to the patient that answer no alarm: a signed result, a notice."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from clinic_server.alarms.models import AdviceRow
 from clinic_server.db import ring_after_commit
@@ -21,6 +22,7 @@ def send_notice(
     opinion: Opinion,
     text: str,
     now: datetime,
+    verb: CaseVerb = CaseVerb.ADVISE,
 ) -> AdviceRow:
     """Put a message into the patient's inbox.
 
@@ -30,6 +32,8 @@ def send_notice(
         ``report`` or ``notice``.
     text : str
         At most 1000 characters, in the patient's words.
+    verb : CaseVerb
+        What it is in the patient's case: advice, or a reminder.
     """
     row = AdviceRow(
         patient_id=patient_id,
@@ -44,10 +48,20 @@ def send_notice(
     patients.record_case(
         session,
         patient_id,
-        CaseVerb.ADVISE,
+        verb,
         at=now,
         actor=f"staff:{staff.id}",
         detail={"kind": kind, "advice_id": row.id},
     )
     ring_after_commit(session, "inbox")
     return row
+
+
+def read_at(session: Session, advice_ids: Sequence[int]) -> dict[int, datetime]:
+    """Say which messages were opened on the phone, and when."""
+    rows = session.exec(
+        select(AdviceRow.id, AdviceRow.read_at).where(
+            col(AdviceRow.id).in_(advice_ids), col(AdviceRow.read_at).is_not(None)
+        )
+    )
+    return {row_id: at for row_id, at in rows if row_id is not None and at is not None}

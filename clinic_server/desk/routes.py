@@ -59,6 +59,7 @@ def fleet(
         span=lambda seconds: timewords.span(seconds, locale),
         clock=lambda at: timewords.day_clock(at, now, zone, locale),
         clock_now=timewords.clock(now, zone),
+        now=now,
         patient_list=[
             {"id": one.id, "name": one.name, "mrn": one.mrn, "serial": out.get(one.id, "")}
             for one in desk.patients
@@ -86,6 +87,10 @@ class Scanned(BaseModel):
     patient_name: str = ""
     patient_line: str = ""
     due_on: date | None = None
+    certificate: str = ""
+    """Number of the wipe certificate that still holds."""
+    battery_pct: int | None = None
+    clock_drift_s: float | None = None
 
 
 @router.get("/desk/lookup")
@@ -116,7 +121,11 @@ def lookup(
         serial=unit.serial,
         state=unit.state.value,
         refusals=[] if loan else devices.refusals(session, unit),
+        battery_pct=unit.battery_pct,
+        clock_drift_s=unit.clock_drift_s,
     )
+    certificate = devices.certificate_of(session, unit)
+    answer.certificate = certificate.number if certificate else ""
     if loan is not None:
         holder = patients.patient_for(session, staff, loan.patient_id, now)
         answer.issue_id, answer.due_on = loan.id, loan.due_on
@@ -240,6 +249,8 @@ class ReturnRequest(BaseModel):
 
     condition: Annotated[str, Field(pattern="^(good|worn|damaged|incomplete)$")]
     note: Annotated[str, Field(max_length=400)] = ""
+    signed_by: Annotated[str, Field(max_length=64)] = ""
+    """Name of whoever handed it back and signed."""
 
 
 class Returned(BaseModel):
@@ -254,7 +265,9 @@ def take_back(
     issue_id: RowId, body: ReturnRequest, session: WriteSession, staff: Nurse, now: ClockDep
 ) -> Returned:
     """Take a unit back."""
-    loan = devices.return_(session, issue_id, staff, body.condition, now, body.note)
+    loan = devices.return_(
+        session, issue_id, staff, body.condition, now, body.note, body.signed_by.strip()
+    )
     return Returned(serial=loan.serial, returned_at=now)
 
 
@@ -286,10 +299,18 @@ def move(
     )
 
 
-@router.post("/desk/units/{serial}/wipe", status_code=204)
-def wiped(serial: Serial, session: WriteSession, staff: Nurse, now: ClockDep) -> None:
-    """Record that a unit's memory was erased."""
-    devices.wipe(session, serial, staff, now)
+class Wiped(BaseModel):
+    """The paper that says so."""
+
+    certificate: str
+    wiped_at: AwareDatetime
+
+
+@router.post("/desk/units/{serial}/wipe")
+def wiped(serial: Serial, session: WriteSession, staff: Nurse, now: ClockDep) -> Wiped:
+    """Record that a unit's memory was erased; give the certificate's number."""
+    paper = devices.wipe(session, serial, staff, now)
+    return Wiped(certificate=paper.number, wiped_at=paper.wiped_at)
 
 
 class Admitted(BaseModel):

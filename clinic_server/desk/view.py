@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
+from clinic_server.desk import rank, reminders
+from clinic_server.desk.reminders import Standing
 from clinic_server.devices import service as devices
 from clinic_server.devices.models import Issue, Unit, UnitState
 from clinic_server.patients import service as patients
@@ -24,6 +26,7 @@ STATES = (
 )  # fmt: skip
 """The twelve filters, in the order a unit goes through them."""
 SOON_DAYS = 3
+MONTH = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class LoanRow:
     last_data_at: datetime | None
     age_s: float | None
     battery_pct: int | None
+    reminder: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,24 @@ class WorkRow:
     patient_name: str
     patient_phone: str
     raised_at: datetime
+    since: datetime
+    """Silent or late since; else when the line was raised."""
+    risk: int
+    """1 to 4, see `rank`."""
+    serial: str
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """How the fleet was used."""
+
+    out: int
+    fleet: int
+    """Units that are neither lost nor retired."""
+    returned: int
+    """Loans that came back in the last 30 days."""
+    on_time: int
+    lost: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +102,7 @@ class Desk:
     loans: list[LoanRow]
     units: list[UnitRow]
     work: list[WorkRow]
+    month: Month
     patients: list[Patient]
 
 
@@ -91,10 +114,11 @@ def today(now: datetime, zone: ZoneInfo) -> date:
 def desk(session: Session, staff: Staff, now: datetime, zone: ZoneInfo) -> Desk:
     """Collect the page for one person of the desk."""
     known = {one.id: one for one in patients.patients_of(session, staff, now)}
+    out = [one for one in devices.open_issues(session) if one.patient_id in known]
+    standings = reminders.standings(session, out, zone)
     loans = [
-        _loan(session, loan, known[loan.patient_id], now, zone)
-        for loan in devices.open_issues(session)
-        if loan.patient_id in known
+        _loan(session, one, known[one.patient_id], standings[one.id or 0], now, zone)
+        for one in out
     ]
     by_serial = {loan.serial: loan for loan in loans}
     units = [
@@ -105,13 +129,19 @@ def desk(session: Session, staff: Staff, now: datetime, zone: ZoneInfo) -> Desk:
         counts=dict(Counter(unit.state for unit in units)),
         loans=sorted(loans, key=lambda loan: (loan.days_left, loan.serial)),
         units=units,
-        work=_work(plans.worklist(session), known),
+        work=_work(plans.worklist(session), known, now, today(now, zone)),
+        month=_month(session, units, len(out), now, zone),
         patients=list(known.values()),
     )
 
 
 def _loan(
-    session: Session, loan: Issue, patient: Patient, now: datetime, zone: ZoneInfo
+    session: Session,
+    loan: Issue,
+    patient: Patient,
+    reminder: Standing,
+    now: datetime,
+    zone: ZoneInfo,
 ) -> LoanRow:
     recording = recordings.latest_for(session, loan.patient_id)
     own = recording is not None and recording.issue_id == loan.id
@@ -129,6 +159,7 @@ def _loan(
         last_data_at=last_at,
         age_s=(now - last_at).total_seconds() if last_at else None,
         battery_pct=phone.battery_pct if phone else None,
+        reminder=reminder,
     )
 
 
@@ -155,8 +186,14 @@ def _state(unit: Unit, loan: LoanRow | None) -> str:
     return unit.state.value
 
 
-def _work(items: Sequence[WorkItem], known: dict[int | None, Patient]) -> list[WorkRow]:
-    return [
+def _work(
+    items: Sequence[WorkItem],
+    known: dict[int | None, Patient],
+    now: datetime,
+    today: date,
+) -> list[WorkRow]:
+    """Rank by risk times how long; the longest-waiting of equals first."""
+    rows = [
         WorkRow(
             id=item.id or 0,
             kind=item.kind.value,
@@ -165,7 +202,32 @@ def _work(items: Sequence[WorkItem], known: dict[int | None, Patient]) -> list[W
             patient_name=known[item.patient_id].name,
             patient_phone=known[item.patient_id].phone,
             raised_at=item.raised_at,
+            since=datetime.fromisoformat(item.detail["since"])
+            if "since" in item.detail
+            else item.raised_at,
+            risk=rank.risk(known[item.patient_id], today),
+            serial=str(item.detail.get("serial", "")),
         )
         for item in items
         if item.patient_id in known
     ]
+    return sorted(
+        rows, key=lambda row: (-rank.score(row.risk, now - row.since), row.since, row.id)
+    )
+
+
+def _month(
+    session: Session, units: Sequence[UnitRow], out: int, now: datetime, zone: ZoneInfo
+) -> Month:
+    back = devices.returned_since(session, now - MONTH)
+    gone = Counter(unit.state for unit in units)
+    return Month(
+        out=out,
+        fleet=len(units) - gone["lost"] - gone["retired"],
+        returned=len(back),
+        on_time=sum(
+            one.returned_at is not None and today(one.returned_at, zone) <= one.due_on
+            for one in back
+        ),
+        lost=gone["lost"],
+    )

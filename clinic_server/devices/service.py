@@ -14,6 +14,7 @@ from clinic_server.devices import codes
 from clinic_server.devices.models import Issue, PhoneState, TimePoint, Unit, UnitState
 from clinic_server.devices.units import (
     all_units,
+    certificate_of,
     moves_from,
     open_issue_of_unit,
     record,
@@ -34,6 +35,7 @@ from clinic_server.wire.care import PhoneReport
 
 __all__ = [
     "all_units",
+    "certificate_of",
     "enrol",
     "issue",
     "issue_by_id",
@@ -49,6 +51,7 @@ __all__ = [
     "refusals",
     "register_unit",
     "return_",
+    "returned_since",
     "set_state",
     "time_point",
     "time_points",
@@ -242,6 +245,7 @@ def return_(
     condition: str,
     now: datetime,
     note: str = "",
+    signed_by: str = "",
 ) -> Issue:
     """Take a unit back: the phone's token ends, its recordings close, the unit is dirty.
 
@@ -260,6 +264,7 @@ def return_(
     loan.returned_by = staff.id
     loan.return_condition = condition[:32]
     loan.return_note = note[:400]
+    loan.return_signed_by = signed_by[:64]
     session.add(loan)
     for recording in recordings_service.open_of_issue(session, issue_id):
         recordings_service.close(session, recording, "returned", now)
@@ -316,6 +321,11 @@ def open_issues(session: Session) -> Sequence[Issue]:
         .where(col(Issue.returned_at).is_(None))
         .order_by(col(Issue.due_on), col(Issue.id))
     ).all()
+
+
+def returned_since(session: Session, since: datetime) -> Sequence[Issue]:
+    """Give the loans that came back since a time."""
+    return session.exec(select(Issue).where(col(Issue.returned_at) >= since)).all()
 
 
 def issues_of(session: Session, patient_id: int) -> Sequence[Issue]:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from clinic_server.devices.models import Issue, Unit, UnitState
+from clinic_server.devices.models import Issue, Unit, UnitState, WipeCertificate
 from clinic_server.errors import Conflict, NotFound, Unprocessable
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Staff
@@ -203,14 +203,28 @@ def _cut_off(session: Session, serial: str, now: datetime) -> None:
         session.add(issue)
 
 
-def wipe(session: Session, serial: str, staff: Staff, now: datetime) -> Unit:
-    """Write down that a unit's memory was erased."""
+def wipe(session: Session, serial: str, staff: Staff, now: datetime) -> WipeCertificate:
+    """Write down that a unit's memory was erased; the certificate carries a number."""
     unit = unit_by_serial(session, serial)
     unit.wiped_at = now
-    session.add(unit)
+    paper = WipeCertificate(serial=unit.serial, wiped_at=now, wiped_by=staff.id or 0)
+    session.add_all([unit, paper])
     session.flush()
-    record(session, unit, "devices.wipe", now, staff)
-    return unit
+    record(session, unit, "devices.wipe", now, staff, certificate=paper.number)
+    return paper
+
+
+def certificate_of(session: Session, unit: Unit) -> WipeCertificate | None:
+    """Give the certificate of the wipe that still holds; a loan ends it."""
+    if unit.wiped_at is None:
+        return None
+    return session.exec(
+        select(WipeCertificate)
+        .where(
+            WipeCertificate.serial == unit.serial, WipeCertificate.wiped_at == unit.wiped_at
+        )
+        .order_by(col(WipeCertificate.id).desc())
+    ).first()
 
 
 def moves_from(state: UnitState) -> list[UnitState]:

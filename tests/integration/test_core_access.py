@@ -207,6 +207,10 @@ DOORS: dict[str, Door] = {
     "GET /desk": Door(CLINICAL),
     "GET /desk/lookup": Door(CLINICAL),
     "GET /desk/issues/{issue_id}/signal": Door(CLINICAL, bound=True),
+    "GET /desk/reminders": Door(CLINICAL),
+    "POST /desk/issues/{issue_id}/remind": Door(NURSING, bound=True, body={}),
+    "GET /desk/labels.pdf": Door(CLINICAL),
+    "GET /desk/patients/{patient_id}/wristband.pdf": Door(CLINICAL, bound=True),
     "POST /desk/issue": Door(
         NURSING,
         bound=True,

@@ -19,6 +19,10 @@ let touched = false;
 
 function complain(error) {
   if (!(error instanceof Refused)) throw error;
+  if (!sheet.hidden) {
+    say(missing, error.message);
+    return;
+  }
   say(problem, error.message);
   problem.hidden = false;
 }
@@ -32,6 +36,7 @@ function inDays(days) {
 function open(title, content, label, onGo) {
   problem.hidden = true;
   say($("#sheet-title"), title);
+  body.onchange = body.oninput = null; // what the sheet before listened for
   body.replaceChildren(...content);
   say(go, label);
   go.hidden = !label;
@@ -63,10 +68,11 @@ function needs(reasons) {
   say(missing, reasons.length ? t("desk.missing", { what: reasons.join(t("desk.comma")) }) : "");
 }
 
-function check(text, state = "passed") {
+function check(text, state = "passed", limit = "") {
   const sign = { passed: "✓", failed: "!", open: "" }[state];
   return h("div", { class: `check ${state}` }, h("span", { class: "sign", text: sign }),
-    h(state === "failed" ? "b" : "span", { text }));
+    h(state === "failed" ? "b" : "span", { text }),
+    limit ? h("span", { class: "limit", text: limit }) : null);
 }
 
 function tick(id, text) {
@@ -105,8 +111,14 @@ function issueSheet(unit, chosen = null) {
   };
   open(t("desk.issue_title", { serial }), [
     h("h3", { text: t("desk.checks") }),
-    ...["disinfected", "wiped", "battery", "clock", "unbound"].map((name) =>
-      check(t(`desk.check.${name}`))),
+    check(t("desk.check.disinfected")),
+    check(t("desk.check.wiped"), "passed",
+      unit.certificate ? t("desk.certificate", { number: unit.certificate }) : ""),
+    check(t("desk.check.battery_is", { pct: unit.battery_pct }), "passed",
+      t("desk.check.battery_limit")),
+    check(t("desk.check.clock_is", { s: Math.abs(unit.clock_drift_s).toFixed(1) }), "passed",
+      t("desk.check.clock_limit")),
+    check(t("desk.check.unbound")),
     h("div", { class: "field" }, h("label", { for: "who", text: t("desk.col.patient") }), who),
     h("h3", { text: t("desk.accessories") }),
     tick("charger", t("desk.charger")),
@@ -121,7 +133,7 @@ function issueSheet(unit, chosen = null) {
     });
     pairingSheet(pairing, serial, who.selectedOptions[0].textContent);
   });
-  body.addEventListener("change", () => { touched = true; update(); });
+  body.onchange = () => { touched = true; update(); };
   update();
 }
 
@@ -158,15 +170,46 @@ function returnSheet(issueId, serial, name) {
   const select = h("select", { class: "input", id: "condition" },
     ...conditions.map((one) => h("option", { value: one, text: t(`desk.condition.${one}`) })));
   const note = h("input", { class: "input", id: "note", maxlength: 400 });
+  const signed = h("input", { class: "input", id: "signed-by", maxlength: 64,
+    on: { input: () => needs(signed.value.trim() ? [] : [t("desk.need.signature")]) } });
   open(t("desk.return_title", { serial, name }), [
     h("p", { text: t("desk.return_what") }),
     h("div", { class: "field" }, h("label", { for: "condition", text: t("desk.condition") }), select),
     h("div", { class: "field" }, h("label", { for: "note", text: t("desk.note") }), note),
+    h("div", { class: "field" },
+      h("label", { for: "signed-by", text: t("desk.signed_by") }), signed),
   ], t("desk.return_go"), async () => {
-    await post(`/desk/issues/${issueId}/return`, { condition: select.value, note: note.value });
+    await post(`/desk/issues/${issueId}/return`, {
+      condition: select.value, note: note.value, signed_by: signed.value.trim(),
+    });
     location.reload();
   });
-  needs([]);
+  body.onchange = body.oninput = () => { touched = true; };
+  needs([t("desk.need.signature")]);
+}
+
+const when = new Intl.DateTimeFormat(document.documentElement.lang, {
+  timeZone: document.documentElement.dataset.zone,
+  month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+});
+
+/** What will go out, word for word, before it goes. */
+async function remindersSheet() {
+  const list = await get("/desk/reminders");
+  const row = (one) => h("div", { class: "reminder" },
+    h("div", { class: "row wrap" },
+      h("b", { text: `${one.serial} · ${one.patient_name}` }),
+      h("span", { class: "sec push", text: `${t(`desk.rung.${one.rung}`)} · ${t("desk.remind_at", { at: when.format(new Date(one.at)) })}` }),
+      one.may_send ? h("button", {
+        type: "button", class: "button in-row", text: t("desk.remind_now"),
+        on: { click: () => act(`/desk/issues/${one.issue_id}/remind`) },
+      }) : null),
+    h("p", { text: one.text }));
+  open(t("desk.reminders_title"), [
+    h("p", { class: "sec", text: t("desk.reminders_why") }),
+    ...(list.length ? list.map(row) : [h("p", { class: "empty", text: t("desk.reminders_none") })]),
+  ], "", () => {});
+  say(missing, "");
 }
 
 const TEXT_FIELDS = ["mrn", "name", "phone", "emergency_name", "emergency_relation",
@@ -201,7 +244,7 @@ function admitSheet() {
   });
   const update = () => needs(["mrn", "name", "born_on"].filter((name) => !$(`#f-${name}`).value)
     .map((name) => t(`desk.field.${name}`)));
-  body.addEventListener("input", () => { touched = true; update(); });
+  body.oninput = () => { touched = true; update(); };
   update();
 }
 
@@ -267,7 +310,16 @@ async function act(path, content) {
   }
 }
 for (const button of $$("[data-wipe]")) {
-  button.addEventListener("click", () => act(`/desk/units/${button.dataset.wipe}/wipe`));
+  button.addEventListener("click", async () => {
+    const serial = button.dataset.wipe;
+    try {
+      const { certificate } = await post(`/desk/units/${serial}/wipe`);
+      button.replaceWith(h("b", { role: "status",
+        text: t("desk.wiped_ok", { serial, number: certificate }) }));
+    } catch (error) {
+      complain(error);
+    }
+  });
 }
 for (const button of $$("[data-move]")) {
   button.addEventListener("click", () =>
@@ -279,6 +331,7 @@ for (const select of $$("[data-work]")) {
   });
 }
 $("#admit").addEventListener("click", admitSheet);
+$("#reminders").addEventListener("click", () => remindersSheet().catch(complain));
 
 // Twelve states as filters: one at a time, the due list when none is chosen.
 for (const button of $$(".state")) {
