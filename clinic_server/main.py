@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from clinic_server import problems, templating
 from clinic_server.alarms import routes as alarms_routes
 from clinic_server.alarms import routes_me as alarms_routes_me
+from clinic_server.analysis.canary import Canary
 from clinic_server.analysis.live import LiveAnalysis
 from clinic_server.bus import Bus
 from clinic_server.consents import routes as consents_routes
@@ -149,7 +150,9 @@ def create_app(
     clinic = App(settings=settings, db=db, bus=bus, clock=clock, writer=writer)
     live = LiveAnalysis(db, bus, clock, ZoneInfo(settings.time_zone))
     reports = ReportRunner(clinic)
-    runner = TickRunner(clinic, (*TICKS, _report_tick(reports), _PLACE_DIARY))
+    canary = (_canary_tick(Canary(clinic)),) if settings.canary else ()
+    ticks = (*TICKS, _report_tick(reports), _PLACE_DIARY, *canary)
+    runner = TickRunner(clinic, ticks)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -188,6 +191,13 @@ def create_app(
 
 
 _PLACE_DIARY = Tick("diary.place", 10, in_session(diary_service.place_waiting))
+
+
+def _canary_tick(canary: Canary) -> Tick:
+    def run(_app: App, now: datetime) -> None:
+        canary.tick(now)
+
+    return Tick("alarms.canary", 5, run)
 
 
 def _report_tick(reports: ReportRunner) -> Tick:

@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     session_idle_min: int = Field(default=15, ge=1, le=720)
     session_max_h: int = Field(default=12, ge=1, le=24)
     pairing_code_min: int = Field(default=10, ge=1, le=24 * 60)
+    canary: bool = True
+    """Whether a made VT proves the path to the inbox every ten minutes."""
     log_level: str = "INFO"
 
     @property

@@ -160,7 +160,10 @@ def _file(session: Session, alarm: Alarm, rule: Rule, now: datetime) -> Alarm | 
     if card is not None:
         _join(session, card, alarm, now)
         return None
-    alarm.policy = policy_for(rule if alarm.tier is rule.tier else _at(rule, alarm.tier))
+    synthetic = _is_synthetic(session, alarm)
+    if not synthetic:  # the canary calls nobody
+        tiered = rule if alarm.tier is rule.tier else _at(rule, alarm.tier)
+        alarm.policy = policy_for(tiered)
     alarm.next_step_at = now if alarm.policy else None
     alarm.snoozed_until = _snoozed_until(session, alarm, now)
     storm = None if rule.id == "T7" else _storm(session, alarm, now)
@@ -170,7 +173,7 @@ def _file(session: Session, alarm: Alarm, rule: Rule, now: datetime) -> Alarm | 
     session.flush()
     detail = {"rule": alarm.rule, "tier": alarm.tier.value, "code": alarm.code}
     append(session, alarm, [Change("raised", None, detail)], now)
-    if alarm.patient_id is not None:
+    if alarm.patient_id is not None and not synthetic:
         patients_service.record_case(
             session,
             alarm.patient_id,
@@ -181,6 +184,12 @@ def _file(session: Session, alarm: Alarm, rule: Rule, now: datetime) -> Alarm | 
         )
     advance(session, alarm, now)
     return alarm
+
+
+def _is_synthetic(session: Session, alarm: Alarm) -> bool:
+    if alarm.patient_id is None:
+        return False
+    return patients_service.patient_of_record(session, alarm.patient_id).synthetic
 
 
 def _at(rule: Rule, tier: Tier) -> Rule:

@@ -5,10 +5,12 @@ from typing import Any
 
 from sqlmodel import Session
 
+from clinic_server.alarms import proof as alarm_proof
 from clinic_server.alarms import service as alarms_service
 from clinic_server.alarms.models import AlarmKind, Tier
 from clinic_server.alarms.service import AlarmView
 from clinic_server.analysis import service as analysis_service
+from clinic_server.analysis.canary import EVERY, newest_shot
 from clinic_server.console.cards import Reader
 from clinic_server.console.moments import epoch_ms
 from clinic_server.recordings import service as recordings_service
@@ -35,6 +37,19 @@ def analysis_lag_s(session: Session, reader: Reader) -> float | None:
     return max(lags, default=None)
 
 
+def canary(session: Session, now: datetime) -> dict[str, Any] | None:
+    """Say when the made VT last came through, and when the next one is sent."""
+    known = alarm_proof.newest(session)
+    if known is None:
+        return None
+    passed = known.passed_at
+    return {
+        "passed_ms": epoch_ms(passed) if passed else None,
+        "next_ms": epoch_ms(newest_shot(now).sent_at + EVERY),
+        "ok": passed is not None and now - passed <= EVERY + alarm_proof.GRACE,
+    }
+
+
 def proofs(
     session: Session, reader: Reader, open_views: list[AlarmView], now: datetime
 ) -> dict[str, Any]:
@@ -47,7 +62,7 @@ def proofs(
     )
     return {
         "analysis_lag_s": analysis_lag_s(session, reader),
-        "canary": None,
+        "canary": canary(session, now),
         "duty": [
             {"step": DUTY_WORD[step], "name": person.name}
             for step, person in sorted(reader.duty.items())

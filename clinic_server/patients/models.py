@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column
+from sqlalchemy import JSON, Column, false
 from sqlmodel import Field, SQLModel
 
 from clinic_server.db import UtcDateTime
@@ -38,6 +38,8 @@ class Patient(SQLModel, table=True):
     discharged_on: date | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
     removed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    synthetic: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Nobody: the canary that proves the path. On no screen and in no statistics."""
 
 
 class CareTeamMember(SQLModel, table=True):

@@ -26,6 +26,7 @@ from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Role, Staff
 from clinic_server.wire.care import Contact
 
+SYNTHETIC_MRN = "~canary"
 EMERGENCY_NUMBER = "120"
 """Ambulance in mainland China."""
 
@@ -109,7 +110,9 @@ def _visible(
     session: Session, staff: Staff, now: datetime
 ) -> SelectOfScalar[Patient] | None:
     """Patients this person may see, as a query; None for nobody."""
-    present = select(Patient).where(col(Patient.removed_at).is_(None))
+    present = select(Patient).where(
+        col(Patient.removed_at).is_(None), col(Patient.synthetic).is_(False)
+    )
     if staff.role is Role.ADMIN or not staff.active:
         return None
     if staff.role in (Role.NURSE, Role.TECHNICIAN):
@@ -163,6 +166,33 @@ def patient_of_record(session: Session, patient_id: int) -> Patient:
     patient = session.get(Patient, patient_id)
     if patient is None:
         raise NotFound("patients.unknown")
+    return patient
+
+
+def synthetic_patient(session: Session) -> Patient | None:
+    """Give the canary; None before it was admitted. It is visible to nobody."""
+    return session.exec(
+        select(Patient).where(col(Patient.synthetic).is_(True)).order_by(col(Patient.id))
+    ).first()
+
+
+def admit_synthetic(session: Session, now: datetime) -> Patient | None:
+    """Open the record of the canary; None while no physician works here."""
+    attending = next(iter(staff_service.physicians(session)), None)
+    if attending is None:
+        return None
+    patient = Patient(
+        mrn=SYNTHETIC_MRN,
+        name="canary",
+        sex="F",
+        born_on=date(1970, 1, 1),
+        attending_id=attending.id or 0,
+        place=0,
+        created_at=now,
+        synthetic=True,
+    )
+    session.add(patient)
+    session.flush()
     return patient
 
 

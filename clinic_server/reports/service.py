@@ -48,6 +48,8 @@ def owe(session: Session, now: datetime) -> int:
         job = ReportJob(recording_id=recording.id, owed_at=now)
         if recording.stored_samples < MIN_SECONDS * recording.fs_hz:
             job.done_at, job.error = now, "too_short"
+        elif patients.patient_of_record(session, recording.patient_id).synthetic:
+            job.done_at, job.error = now, "synthetic"
         session.add(job)
         added += 1
     return added
