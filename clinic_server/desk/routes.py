@@ -140,7 +140,7 @@ class IssueRequest(BaseModel):
 
     serial: Annotated[str, Field(min_length=1, max_length=64)]
     patient_id: Annotated[int, Field(ge=1, le=2**31 - 1)]
-    due_on: date
+    due_on: Annotated[date, Field(le=date(2200, 1, 1))]
     charger: bool = False
     electrodes: Annotated[int, Field(ge=0, le=500)] = 0
     electrode_lot: Annotated[str, Field(max_length=32)] = ""

@@ -23,6 +23,8 @@ from clinic_server.wire.care import PatientTask, TaskDone
 
 router = APIRouter()
 RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2200, 1, 1)
+"""Days a plan may be about; others are slips of the keyboard."""
 
 
 @router.get("/api/me/tasks")
@@ -57,7 +59,7 @@ class Prescription(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     template: Annotated[str, Field(min_length=1, max_length=32)]
-    starts_on: date
+    starts_on: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 
 
 class PlanMade(BaseModel):
@@ -104,7 +106,7 @@ class PlanPreview(BaseModel):
 def preview(
     patient_id: RowId,
     template: Annotated[str, Query(min_length=1, max_length=32)],
-    starts_on: date,
+    starts_on: Annotated[date, Query(ge=FIRST_DAY, le=LAST_DAY)],
     app: AppDep,
     session: ReadSession,
     staff: Physician,
@@ -164,7 +166,7 @@ class NewDay(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    on: date
+    on: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 
 
 @router.post("/console/tasks/{task_id}/reschedule", status_code=204)

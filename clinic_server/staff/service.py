@@ -306,3 +306,63 @@ def physicians(session: Session) -> list[Staff]:
             .order_by(Staff.name)
         ).all()
     )
+
+
+def duties_between(
+    session: Session, start: datetime, end: datetime
+) -> list[tuple[Duty, Staff]]:
+    """Give the duties that touch a span, with their people, by beginning."""
+    return [
+        (duty, staff)
+        for duty, staff in session.exec(
+            select(Duty, Staff)
+            .join(Staff, col(Staff.id) == col(Duty.staff_id))
+            .where(Duty.starts_at < end, Duty.ends_at > start, col(Staff.active).is_(True))
+            .order_by(col(Duty.starts_at), col(Duty.step), col(Duty.id))
+        ).all()
+    ]
+
+
+def end_duty(session: Session, duty_id: int, by: Staff, now: datetime) -> Duty:
+    """End a duty now; one that has not begun never begins.
+
+    Raises
+    ------
+    NotFound
+        ``staff.unknown_duty``.
+    Conflict
+        ``staff.duty_over``.
+    """
+    duty = session.get(Duty, duty_id)
+    if duty is None:
+        raise NotFound("staff.unknown_duty")
+    if duty.ends_at <= now:
+        raise Conflict("staff.duty_over")
+    duty.ends_at = max(now, duty.starts_at)
+    session.add(duty)
+    session.flush()
+    audit(
+        session,
+        at=now,
+        actor_kind="staff",
+        actor_id=by.id or 0,
+        action="staff.end_duty",
+        object_kind="staff",
+        object_id=duty.staff_id,
+        detail={"duty_id": duty_id, "step": duty.step},
+    )
+    return duty
+
+
+def who_may_be_on_duty(session: Session) -> list[Staff]:
+    """Give the physicians and nurses, by name."""
+    return list(
+        session.exec(
+            select(Staff)
+            .where(
+                col(Staff.role).in_([Role.PHYSICIAN, Role.NURSE]),
+                col(Staff.active).is_(True),
+            )
+            .order_by(Staff.name)
+        ).all()
+    )

@@ -115,6 +115,7 @@ line.addEventListener("beat", ({ detail }) => {
     "div", { class: "alert-bar slim" }, icon("person"),
     h("div", { class: "push" }, h("strong", { text: t("common.no_duty") }),
       h("p", { text: t("common.no_duty_why") })),
+    h("a", { class: "button", href: "/console/roster", text: t("common.no_duty_do") }),
   ));
   tick();
 });
