@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.heart_rate import HeartRate, HeartRateMeter, Trust
 from app.recorder import Recorder, Spooled
 from app.spool import Spool
+from app.wearing import Wearing
 from sensors.errors import LinkUnavailable, PairingRefused, WrongDevice
 from sensors.frames import (
     Battery,
@@ -26,6 +27,7 @@ from sensors.frames import (
     PatchInfo,
 )
 from sensors.patch import EcgPatch
+from sensors.wear import Advice
 
 RING_S = 90.0
 
@@ -117,6 +119,7 @@ class Monitor:
         self.patch = PatchState()
         self.ring: TraceRing | None = None
         self.recorder: Recorder | None = None
+        self.wearing: Wearing | None = None
         self._meter: HeartRateMeter | None = None
         self._device_end = 0
         self.rate = HeartRate(None, Trust.NONE)
@@ -151,6 +154,7 @@ class Monitor:
         self.patch.refused = None
         self.patch.info = info
         self.ring = TraceRing(info.fs_hz)
+        self.wearing = Wearing(info.fs_hz, info.gain_counts_per_mv, info.lead_names)
         self._meter = HeartRateMeter(
             info.fs_hz, info.gain_counts_per_mv, len(info.lead_names)
         )
@@ -212,6 +216,13 @@ class Monitor:
         if not self.patch.leads_on:  # a patch that never spoke of its leads
             self.patch.leads_on = (frame.contact,) * len(info.lead_names)
             self._on_change()
+        said = () if all(self.patch.leads_on) else self.patch.leads_on
+        none = (False,) * len(info.lead_names)
+        leads_on = (True,) * len(none) if frame.contact else said or none
+        if self.wearing is not None and self.wearing.hear(
+            frame.first_sample, frame.counts, leads_on
+        ):
+            self._on_change()
         placed = recorder.sample_of(frame.first_sample)
         if placed is not None:
             lead_mv = (frame.counts[:, 0] / info.gain_counts_per_mv).astype(np.float32)
@@ -239,6 +250,16 @@ class Monitor:
         """Begin another recording if the clinic closed the one being made."""
         if self.recorder is not None and self.recorder.rid in closed:
             await asyncio.to_thread(self.recorder.renew, self._device_end)
+
+    def wear_advice(self) -> tuple[str, tuple[str, ...]]:
+        """Return an `Advice` and the leads it is about (none named: all of them)."""
+        wearing = self.wearing
+        if wearing is None or wearing.guidance is None:
+            return Advice.NONE.value, ()
+        leads = wearing.guidance.leads
+        named = leads if len(leads) < len(wearing.lead_names) else ()
+        names = tuple(wearing.lead_names[lead] for lead in named)
+        return wearing.guidance.advice.value, names
 
     def _link(self, reason: LinkReason) -> None:
         if reason is not self.patch.link:

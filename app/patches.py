@@ -16,8 +16,10 @@ import numpy as np
 from analytics.records import read_record
 from app.errors import BadConfig
 from clinic_server.wire.enrolment import IssuedUnit
-from sensors.makes import Make
+from sensors.errors import WrongDevice
+from sensors.makes import BOX_CODE_PREFIX, Make, parse_box_code
 from sensors.patch import EcgPatch
+from sensors.profiles.anxin_pairing import normalise_code
 from sensors.scanned_patch import Listener, ScannedPatch
 from sensors.virtual.disturbance import RadioConditions
 from sensors.virtual.heart import VirtualHeart
@@ -79,6 +81,36 @@ class Found:
     rssi_dbm: int
     needs_code: bool = False
     """It asks for the code on its box."""
+
+
+def read_code(unit: IssuedUnit, serial: str, box_code: str) -> str:
+    """Check a choice against the unit that was issued.
+
+    Parameters
+    ----------
+    unit : IssuedUnit
+        Of the loan.
+    serial : str
+        What was chosen.
+    box_code : str
+        Typed from the box, or its whole QR code, which then says the serial; may be empty.
+
+    Returns
+    -------
+    str
+        The code alone; empty if none was given.
+
+    Raises
+    ------
+    WrongDevice, PairingRefused
+        Another unit, or not a code.
+    """
+    if box_code.strip().upper().startswith(BOX_CODE_PREFIX):
+        box = parse_box_code(box_code)
+        serial, box_code = box.serial, box.code
+    if serial != unit.serial:
+        raise WrongDevice(expected=unit.serial, found=serial)
+    return normalise_code(box_code) if box_code else ""
 
 
 class Surroundings(Protocol):

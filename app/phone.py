@@ -14,21 +14,21 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from app.battery import BatteryForecast
 from app.care import Care
 from app.clinic_api import ClinicApi, Line, Transport
 from app.errors import AppError, NotEnrolled, Offline, ServerRefused
 from app.monitor import Monitor
 from app.notebook import Notebook
-from app.patches import Found, PatchSpec, Surroundings, VirtualRoom
+from app.patches import Found, PatchSpec, Surroundings, VirtualRoom, read_code
 from app.settings import VERSION, Settings
 from app.spool import Spool
 from app.state import PhoneView
 from app.uplink import Uplink
 from clinic_server.wire.care import Contact, PhoneReport
 from clinic_server.wire.enrolment import EnrolRequest, EnrolResponse, IssuedUnit
-from sensors.errors import SensorError, WrongDevice
-from sensors.makes import BOX_CODE_PREFIX, parse_box_code
-from sensors.profiles.anxin_pairing import normalise_code
+from sensors.errors import SensorError
+from sensors.makes import parse_box_code
 
 _LOG = logging.getLogger(__name__)
 RECONNECT_S = 2.0
@@ -110,7 +110,7 @@ class Phone:
         self.enrol_error: str | None = None
         self.faults = 0
         """How often a mistake of the program stopped this phone."""
-        self._battery_first: tuple[int, datetime] | None = None
+        self._battery = BatteryForecast()
         self._nudge = asyncio.Event()
         self._report_now = asyncio.Event()
         self._pairing = asyncio.Event()
@@ -194,13 +194,7 @@ class Phone:
         return answer
 
     async def scan(self) -> list[Found]:
-        """List the patches that answer.
-
-        Raises
-        ------
-        sensors.errors.LinkUnavailable
-            The radio is off, denied or absent.
-        """
+        """List the patches that answer; see `Surroundings.scan`."""
         return await self._room.scan()
 
     async def pair(self, serial: str, box_code: str = "") -> bool:
@@ -218,16 +212,11 @@ class Phone:
         if unit is None:
             raise NotEnrolled
         try:
-            if box_code.strip().upper().startswith(BOX_CODE_PREFIX):
-                box = parse_box_code(box_code)
-                serial, box_code = box.serial, box.code
-            if serial != unit.serial:
-                raise WrongDevice(expected=unit.serial, found=serial)
-            code = normalise_code(box_code) if box_code else None
+            code = read_code(unit, serial, box_code)
         except SensorError as error:
             self.monitor.patch.refused = error.code
             return False
-        if code is not None:
+        if code:
             self.notebook.put("patch_code", code)
         self.monitor.patch.refused = None
         self.notebook.put("paired", True)
@@ -389,8 +378,7 @@ class Phone:
         """Hear from the monitor: ring the uplink; report what changed at once."""
         self.uplink.ring()
         patch = self.monitor.patch
-        if patch.battery_pct is not None and self._battery_first is None:
-            self._battery_first = (patch.battery_pct, self._clock())
+        self._battery.hear(patch.battery_pct, self._clock())
         said = (patch.leads_on, patch.link, patch.battery_pct, patch.spool_full)
         if said != self._reported:
             self._reported = said
@@ -406,6 +394,7 @@ class Phone:
         ring = self.monitor.ring
         end_sample = ring.end_sample if ring else 0
         events = tuple(home.events) if home else ()
+        wear_advice, wear_leads = self.monitor.wear_advice()
         return PhoneView(
             phone_id=self.config.id,
             now=now,
@@ -424,7 +413,7 @@ class Phone:
             off_since=patch.last_contact_at,
             last_frame_at=patch.last_frame_at,
             battery_pct=patch.battery_pct,
-            battery_days=self._battery_days(now),
+            battery_days=self._battery.days(patch.battery_pct, now),
             rate=self.monitor.rate,
             spool_full=patch.spool_full,
             sent_until=self.uplink.newest_stored_at,
@@ -442,24 +431,14 @@ class Phone:
             sos=self.care.sos.view(events, end_sample),
             recording=self.monitor.recorder.rid if self.monitor.recorder else None,
             end_sample=end_sample,
+            wear_advice=wear_advice,
+            wear_leads=wear_leads,
         )
 
     def _contacts(self) -> list[Contact]:
         if self.care.home is not None and self.care.home.contacts:
             return self.care.home.contacts
         return [Contact.model_validate(c) for c in self.notebook.get("contacts", [])]
-
-    def _battery_days(self, now: datetime) -> int | None:
-        """Foretell whole days of battery from what was used so far."""
-        pct = self.monitor.patch.battery_pct
-        if pct is None or self._battery_first is None:
-            return None
-        first_pct, first_at = self._battery_first
-        used = first_pct - pct
-        if used < 2:  # too little to foretell from
-            return None
-        rate_s = (now - first_at).total_seconds() / used
-        return int(pct * rate_s // 86_400)
 
 
 def utc_now() -> datetime:

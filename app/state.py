@@ -93,6 +93,10 @@ class PhoneView:
     sos: SosView | None
     recording: str | None
     end_sample: int
+    wear_advice: str = "none"
+    """A `sensors.wear.Advice`: what the wearer should do about the patch's seat."""
+    wear_leads: tuple[str, ...] = ()
+    """Which leads it is about; empty: all, or the only one."""
 
 
 def status_of(view: PhoneView) -> Status:

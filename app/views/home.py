@@ -19,10 +19,14 @@ from app.components.kit import (
 )
 from app.components.shell import CONTENT_MAX, shell
 from app.components.status_card import status_card
+from app.components.wear_card import wear_card
 from app.i18n import say_day
 from app.state import Status, status_of
 from app.theme import colour
 from clinic_server.wire.care import Contact, PatientTask, TaskKind, TaskState
+
+WORN = (Status.ON, Status.UNWATCHED, Status.NOT_SENT, Status.TIME_TO_RETURN)
+"""How the patch sits is said here; elsewhere something graver comes first."""
 
 
 def home(ui: Ui) -> ft.Control:
@@ -35,6 +39,9 @@ def home(ui: Ui) -> ft.Control:
         parts += [_reminder(ui, task), status_card(ui, status)]
     else:
         parts += [status_card(ui, status), *_now(ui, status, task)]
+    sits = wear_card(ui) if status in WORN else None
+    if sits is not None:
+        parts.append(sits)
     open_events = [e for e in ui.view.events if not e.sos]
     if open_events and ui.view.sos is None:
         parts.append(_event(ui))

@@ -9,13 +9,17 @@ import flet as ft
 from app.components.hooks import use_cell, use_value
 from app.components.kit import BODY, CARD_HEADLINE, SECONDARY, Ui, button, card, text, title
 from app.components.shell import shell
+from app.components.wear_card import wear_card
 from app.errors import Offline, ServerRefused
-from app.heart_rate import Trust
 from app.i18n import catalogue
 from app.patches import Found
 from app.theme import colour
+from sensors.errors import LinkUnavailable
+from sensors.frames import LinkReason
+from sensors.profiles.anxin_pairing import CODE_LENGTH
+from sensors.wear import SIGNAL_CHECK_S, SignalCheck
 
-CHECK_S = 60
+CHECK_S = round(SIGNAL_CHECK_S)
 """How long the signal is watched before the patch counts as worn well."""
 
 
@@ -50,6 +54,7 @@ def refusal_words(ui: Ui, code: str) -> str:
 def Pair(ui: Ui) -> ft.Control:
     """Lead through code, patch and check; what is done is not asked again."""
     code, set_code = ft.use_state("")
+    box_code, set_box_code = ft.use_state("")
     trouble, set_trouble = ft.use_state("")
     found, set_found = use_value(list[Found])
     busy, set_busy = ft.use_state(False)
@@ -69,14 +74,21 @@ def Pair(ui: Ui) -> ft.Control:
     async def scan() -> None:
         set_busy(True)
         set_trouble("")
-        set_found(await ui.phone.scan())
+        try:
+            heard = await ui.phone.scan()
+        except LinkUnavailable as error:
+            set_trouble(ui.t(f"radio.{error.params.get('reason')}"))
+        else:
+            set_found(heard)
+            if not heard:
+                set_trouble(ui.t("radio.nothing"))
         set_busy(False)
 
     async def pick(serial: str) -> None:
-        if await ui.phone.pair(serial):
+        if await ui.phone.pair(serial, box_code):
             ui.go("check")
         else:
-            set_trouble(ui.t("pair.wrong", serial=ui.view.serial))
+            set_trouble(patch_words(ui, ui.phone.view().patch_error or ""))
         ui.refresh()
 
     parts: list[ft.Control] = [title(ui, ui.t("pair.title"), back="home")]
@@ -107,8 +119,24 @@ def Pair(ui: Ui) -> ft.Control:
                     leading=ft.Icons.BLUETOOTH_SEARCHING,
                 ),
             ),
-            *[_found(ui, one, functools.partial(pick, one.serial)) for one in found],
         ]
+        if any(one.needs_code for one in found):
+            parts.append(
+                card(
+                    text(ui, ui.t("radio.box_how"), BODY),
+                    field(
+                        ui,
+                        ui.t("radio.box_code"),
+                        box_code,
+                        lambda e: set_box_code(e.control.value),
+                    ),
+                )
+            )
+        for one in found:
+            ready = not one.needs_code or len(box_code) >= CODE_LENGTH
+            use = functools.partial(pick, one.serial) if ready else None
+            parts.append(_found(ui, one, use))
+        parts += _standing(ui)
         if ui.view.paired:
             parts.append(
                 card(
@@ -124,7 +152,27 @@ def Pair(ui: Ui) -> ft.Control:
     return shell(ui, "home", *parts)
 
 
-def _found(ui: Ui, one: Found, pick: Callable[[], Awaitable[None]]) -> ft.Control:
+def patch_words(ui: Ui, code: str) -> str:
+    """Say why a patch is not used."""
+    key = f"radio.{code.removeprefix('sensors.')}"
+    if key in catalogue(ui.locale):
+        return ui.t(key, serial=ui.view.serial)
+    return ui.t("radio.refused", why=code)
+
+
+def _standing(ui: Ui) -> list[ft.Control]:
+    """Say why the chosen patch does not stream, and how it sits if it does."""
+    if ui.view.patch_error is not None:
+        words = patch_words(ui, ui.view.patch_error)
+    elif ui.view.paired and ui.view.link is not LinkReason.CONNECTED:
+        words = ui.t(f"radio.{ui.view.link}")
+    else:
+        sits = wear_card(ui)
+        return [] if sits is None else [sits]
+    return [card(text(ui, words, BODY, bold=True), ground="care-tint", edge="care")]
+
+
+def _found(ui: Ui, one: Found, pick: Callable[[], Awaitable[None]] | None) -> ft.Control:
     return card(
         text(ui, one.serial, BODY, bold=True, line=1.2),
         text(
@@ -141,23 +189,20 @@ def _found(ui: Ui, one: Found, pick: Callable[[], Awaitable[None]]) -> ft.Contro
 @ft.component
 def Check(ui: Ui) -> ft.Control:
     """Watch the signal for a minute and say whether the patch sits well."""
-    left, set_left = ft.use_state(CHECK_S)
-    good, set_good = ft.use_state(0)
+    whole_s = CHECK_S
+    left, set_left = ft.use_state(whole_s)
     task = use_cell()
 
     async def watch() -> None:
-        fine = 0
-        for second in range(CHECK_S):
+        for second in range(whole_s):
             await asyncio.sleep(1.0)
-            view = ui.phone.view()
-            fine += view.on_skin and view.rate.trust is Trust.GOOD
-            set_good(fine)
-            set_left(CHECK_S - second - 1)
+            set_left(whole_s - second - 1)
 
     def begin() -> None:
         stop()
-        set_left(CHECK_S)
-        set_good(0)
+        if ui.phone.monitor.wearing is not None:
+            ui.phone.monitor.wearing.begin_check(whole_s)
+        set_left(whole_s)
         task.current = asyncio.create_task(watch())
 
     def stop() -> None:
@@ -165,43 +210,73 @@ def Check(ui: Ui) -> ft.Control:
             task.current.cancel()
 
     ft.use_effect(begin, [], stop)
-    share = good / max(1, CHECK_S - left)
     parts: list[ft.Control] = [title(ui, ui.t("check.title"), back="home")]
     if left > 0:
-        state = ui.t("check.fine" if ui.view.on_skin else "check.no_contact")
-        parts.append(
-            card(
-                text(ui, ui.t("check.sit"), BODY),
-                text(ui, ui.t("check.left", s=left), CARD_HEADLINE, bold=True),
-                ft.ProgressBar(
-                    value=(CHECK_S - left) / CHECK_S,
-                    bar_height=12,
-                    border_radius=6,
-                    color=colour("brand"),
-                    bgcolor=colour("sunken"),
-                ),
-                text(ui, state, BODY),
-            )
-        )
-    elif share >= 0.8:
-        parts.append(
-            card(
-                text(ui, ui.t("check.good"), CARD_HEADLINE, bold=True),
-                text(ui, ui.t("check.good_share", pct=round(100 * share)), BODY),
-                button(
-                    ui, ui.t("check.done"), functools.partial(ui.go, "home"), primary=True
-                ),
-                ground="ok-tint",
-            )
-        )
+        parts.append(_checking(ui, left, whole_s))
+        sits = wear_card(ui)
+        if sits is not None:
+            parts.append(sits)
     else:
-        parts.append(
-            card(
-                text(ui, ui.t("check.poor"), CARD_HEADLINE, bold=True),
-                text(ui, ui.t("check.poor_how", pct=round(100 * share)), BODY),
-                button(ui, ui.t("check.again"), begin, primary=True),
-                ground="care-tint",
-                edge="care",
-            )
-        )
+        wearing = ui.phone.monitor.wearing
+        check = wearing.check() if wearing else None
+        parts.append(_checked(ui, wearing.lead_names if wearing else (), check, begin))
     return shell(ui, "home", *parts)
+
+
+def _checking(ui: Ui, left: int, whole_s: int) -> ft.Control:
+    state = ui.t("check.fine" if ui.view.on_skin else "check.no_contact")
+    return card(
+        text(ui, ui.t("check.sit"), BODY),
+        text(ui, ui.t("check.left", s=left), CARD_HEADLINE, bold=True),
+        ft.ProgressBar(
+            value=(whole_s - left) / whole_s,
+            bar_height=12,
+            border_radius=6,
+            color=colour("brand"),
+            bgcolor=colour("sunken"),
+        ),
+        text(ui, state, BODY),
+    )
+
+
+def _checked(
+    ui: Ui, names: tuple[str, ...], check: SignalCheck | None, again: Callable[[], None]
+) -> ft.Control:
+    """Say for each lead whether it can be analysed."""
+    retry = button(ui, ui.t("check.again"), again, primary=True)
+    if check is None:
+        return card(
+            text(ui, ui.t("check.poor"), CARD_HEADLINE, bold=True),
+            text(ui, ui.t("wear.no_signal"), BODY),
+            retry,
+            ground="care-tint",
+            edge="care",
+        )
+    lines = [
+        text(ui, lead_words(ui, name, check, lead), BODY) for lead, name in enumerate(names)
+    ]
+    if all(check.analysable):
+        home = functools.partial(ui.go, "home")
+        return card(
+            text(ui, ui.t("wear.all_good"), CARD_HEADLINE, bold=True),
+            *lines,
+            button(ui, ui.t("check.done"), home, primary=True),
+            ground="ok-tint",
+        )
+    return card(
+        text(ui, ui.t("wear.some_poor"), CARD_HEADLINE, bold=True),
+        *lines,
+        retry,
+        ground="care-tint",
+        edge="care",
+    )
+
+
+def lead_words(ui: Ui, name: str, check: SignalCheck, lead: int) -> str:
+    """Say whether one lead can be analysed, and if not, why."""
+    pct = round(100 * check.good_share[lead])
+    if check.analysable[lead]:
+        return ui.t("wear.lead_good", lead=name, pct=pct)
+    fault = check.worst_fault[lead]
+    why = "" if fault is None else ui.t(f"wear.{fault}")
+    return ui.t("wear.lead_poor", lead=name, pct=pct, why=why)
