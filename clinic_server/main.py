@@ -20,6 +20,7 @@ from clinic_server.analysis.live import LiveAnalysis
 from clinic_server.bus import Bus
 from clinic_server.consents import routes as consents_routes
 from clinic_server.console import ecg as console_ecg
+from clinic_server.console import limits as console_limits
 from clinic_server.console import pages as console_pages
 from clinic_server.console import roster as console_roster
 from clinic_server.console import stream as console_stream
@@ -59,6 +60,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     desk_routes.router,
     desk_reminder_routes.router,
     desk_labels.router,
+    console_limits.router,
     console_pages.router,
     console_roster.router,
     console_stream.router,

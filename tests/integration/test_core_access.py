@@ -183,6 +183,12 @@ DOORS: dict[str, Door] = {
         bound=True,
         body={"patient_id": 1, "name": "tachy_u_bpm", "value": 130, "reason": "x"},
     ),
+    "GET /console/patients/{patient_id}/limits": Door(CLINICAL, bound=True),
+    "POST /console/limits/preview": Door(
+        PHYSICIAN,
+        bound=True,
+        body={"patient_id": 1, "name": "tachy_u_bpm", "value": 130},
+    ),
     "POST /console/channels": Door(ADMIN, body={}),
     "POST /console/channels/{name}/test": Door(ADMIN),
     "POST /console/patients/{patient_id}/plan": Door(
