@@ -9,7 +9,7 @@ from pathlib import Path as FilePath
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
@@ -26,6 +26,7 @@ from clinic_server.deps import (
 )
 from clinic_server.devices.auth import CurrentIssue
 from clinic_server.errors import NotFound
+from clinic_server.family import pin as pins
 from clinic_server.family import service
 from clinic_server.family.models import FamilyLink
 from clinic_server.limiter import RateLimiter
@@ -43,6 +44,7 @@ _HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 _opening = RateLimiter("family.too_many_tries", 30, 60)
+_guessing = RateLimiter("family.too_many_tries", 20, 60)
 
 
 def _cookie_name(app: App) -> str:
@@ -77,9 +79,11 @@ def show(
     request: Request, app: AppDep, session: WriteSession, now: ClockDep, locale: LocaleDep
 ) -> HTMLResponse:
     """Show how the patient is, as far as it is known, and how old that is."""
-    link = service.link_for(session, request.cookies.get(_cookie_name(app)), now)
+    cookie = request.cookies.get(_cookie_name(app))
+    link = service.link_for(session, cookie, now)
     if link is None:
-        return _closed(app, locale)
+        waiting = service.awaits_pin(session, cookie, now)
+        return _ask_pin(app, waiting, now, locale) if waiting else _closed(app, locale)
     service.log_view(
         session,
         link,
@@ -90,6 +94,26 @@ def show(
     return _page(
         app, session, link, now, locale, asked=request.query_params.get("asked") == "1"
     )
+
+
+@router.post("/f/pin", include_in_schema=False)
+def enter_pin(
+    request: Request,
+    app: AppDep,
+    session: WriteSession,
+    now: ClockDep,
+    locale: LocaleDep,
+    pin: Annotated[str, Form(max_length=32)] = "",
+) -> Response:
+    """Open the page with its PIN; wrong tries are counted even though they fail."""
+    _guessing.check(client_address(request), now)
+    cookie = request.cookies.get(_cookie_name(app))
+    answer, link = pins.try_pin(session, cookie, pin.strip(), now)
+    if answer is pins.PinAnswer.OPEN:
+        return RedirectResponse("/f", 303, headers=_HEADERS)
+    if link is None:
+        return _closed(app, locale)
+    return _ask_pin(app, link, now, locale, wrong=answer is pins.PinAnswer.WRONG)
 
 
 @router.post("/f/call-me", include_in_schema=False)
@@ -151,6 +175,22 @@ def _page(
     return HTMLResponse(body, headers=_HEADERS)
 
 
+def _ask_pin(
+    app: App, link: FamilyLink, now: datetime, locale: str, *, wrong: bool = False
+) -> HTMLResponse:
+    locked = link.locked_until is not None and now < link.locked_until
+    zone = ZoneInfo(app.settings.time_zone)
+    until = timewords.clock(link.locked_until, zone) if locked and link.locked_until else ""
+    context = {
+        "locked_until": until,
+        "wrong": wrong,
+        "left": pins.PIN_TRIES - link.pin_failures,
+        "phone": app.settings.clinic_phone,
+    }
+    status = 429 if locked else 403 if wrong else 200
+    return HTMLResponse(fill("family_pin.html", locale, context), status, headers=_HEADERS)
+
+
 def _closed(app: App, locale: str) -> HTMLResponse:
     body = fill("family_closed.html", locale, {"phone": app.settings.clinic_phone})
     return HTMLResponse(body, 404, headers=_HEADERS)
@@ -182,6 +222,7 @@ def make_link(
         days=body.days,
         created_by=f"phone:{issue.id}",
         now=now,
+        pin=body.pin,
     )
     return service.link_view(session, link, f"{app.settings.base_url}/family/{token}")
 

@@ -25,6 +25,7 @@ from clinic_server.recordings import service as recordings
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.audit import audit
 from clinic_server.staff.models import Staff
+from clinic_server.staff.passwords import hash_pin
 from clinic_server.wire.care import FamilyLinkView, TaskState
 
 MAX_LIVE_LINKS = 5
@@ -102,6 +103,7 @@ def create_link(
     days: int,
     created_by: str,
     now: datetime,
+    pin: str | None = None,
 ) -> tuple[FamilyLink, str]:
     """Make a link; the token is in the answer and nowhere else.
 
@@ -127,13 +129,14 @@ def create_link(
         label=label,
         level=level,
         token_hash=_digest(token),
+        pin_hash=hash_pin(pin) if pin else None,
         created_by=created_by,
         created_at=now,
         expires_at=now + timedelta(days=days),
     )
     session.add(link)
     session.flush()
-    _audit(session, link, "family.create", created_by, now)
+    record(session, link, "family.create", created_by, now)
     return link, token
 
 
@@ -153,7 +156,7 @@ def revoke(
     if link.revoked_at is None:
         link.revoked_at = now
         session.add(link)
-        _audit(session, link, "family.revoke", by, now)
+        record(session, link, "family.revoke", by, now)
     return link
 
 
@@ -183,6 +186,8 @@ def link_view(session: Session, link: FamilyLink, url: str | None = None) -> Fam
         revoked_at=link.revoked_at,
         views=count,
         last_view_at=last,
+        has_pin=link.pin_hash is not None,
+        locked_until=link.locked_until,
         url=url,
     )
 
@@ -202,20 +207,39 @@ def open_token(session: Session, token: str, now: datetime) -> str | None:
         return None
     cookie = secrets.token_urlsafe(32)
     session.add(
-        FamilySession(cookie_hash=_digest(cookie), link_id=link.id or 0, created_at=now)
+        FamilySession(
+            cookie_hash=_digest(cookie),
+            link_id=link.id or 0,
+            created_at=now,
+            pin_ok=link.pin_hash is None,
+        )
     )
     return cookie
 
 
 def link_for(session: Session, cookie: str | None, now: datetime) -> FamilyLink | None:
-    """Find the live link behind a cookie."""
+    """Find the live link behind a cookie; None too while its PIN has not been typed."""
+    opened, link = opened_by(session, cookie, now)
+    return link if opened is not None and opened.pin_ok else None
+
+
+def awaits_pin(session: Session, cookie: str | None, now: datetime) -> FamilyLink | None:
+    """Find the live link that this browser opened but whose PIN it has not typed."""
+    opened, link = opened_by(session, cookie, now)
+    return link if opened is not None and not opened.pin_ok else None
+
+
+def opened_by(
+    session: Session, cookie: str | None, now: datetime
+) -> tuple[FamilySession | None, FamilyLink | None]:
+    """Find a browser's session and its live link, whether or not the PIN was typed."""
     if not cookie:
-        return None
+        return None, None
     opened = session.get(FamilySession, _digest(cookie))
     if opened is None or opened.created_at + timedelta(days=SESSION_DAYS) < now:
-        return None
+        return None, None
     link = session.get(FamilyLink, opened.link_id)
-    return link if link is not None and _live(link, now) else None
+    return (opened, link) if link is not None and _live(link, now) else (None, None)
 
 
 def log_view(
@@ -352,7 +376,7 @@ def seen(session: Session, link: FamilyLink, now: datetime) -> None:
     if row is not None and row.seen_at is None:
         row.seen_at = now
         session.add(row)
-        _audit(session, link, "family.seen", "family", now)
+        record(session, link, "family.seen", "family", now)
 
 
 def call_me(session: Session, link: FamilyLink, now: datetime) -> None:
@@ -365,14 +389,15 @@ def call_me(session: Session, link: FamilyLink, now: datetime) -> None:
         detail={"label": link.label},
         now=now,
     )
-    _audit(session, link, "family.call_me", "family", now)
+    record(session, link, "family.call_me", "family", now)
 
 
 def _live(link: FamilyLink, now: datetime) -> bool:
     return link.revoked_at is None and link.expires_at > now
 
 
-def _audit(session: Session, link: FamilyLink, action: str, by: str, now: datetime) -> None:
+def record(session: Session, link: FamilyLink, action: str, by: str, now: datetime) -> None:
+    """Write an action on a link into the audit."""
     kind, _, actor = by.partition(":")
     audit(
         session,

@@ -46,6 +46,12 @@ def hash_password(password: str, username: str) -> str:
         return _hasher.hash(password)
 
 
+def hash_pin(pin: str) -> str:
+    """Hash a short PIN; whoever asks for it must count the wrong tries."""
+    with _AT_ONCE:
+        return _hasher.hash(pin)
+
+
 def verify_password(password: str, password_hash: str) -> bool:
     """Compare in constant time; False for anything that is not a hash of it."""
     if len(password) > MAX_LENGTH:

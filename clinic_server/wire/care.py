@@ -191,6 +191,8 @@ class FamilyLinkCreate(BaseModel):
     label: str = Field(min_length=1, max_length=40)
     level: int = Field(default=1, ge=1, le=3)
     days: int = Field(default=30, ge=1, le=90)
+    pin: str | None = Field(default=None, pattern="^[0-9]{6}$")
+    """Six figures the relative must type once per phone; None: the link alone opens it."""
 
 
 class FamilyLinkView(BaseModel):
@@ -204,5 +206,8 @@ class FamilyLinkView(BaseModel):
     revoked_at: AwareDatetime | None
     views: int
     last_view_at: AwareDatetime | None
+    has_pin: bool = False
+    locked_until: AwareDatetime | None = None
+    """Too many wrong PINs: nobody new gets in before this."""
     url: str | None = None
     """Only in the answer that created it: afterwards nobody can read it again."""

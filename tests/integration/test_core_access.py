@@ -60,6 +60,7 @@ DOORS: dict[str, Door] = {
     "GET /family/{token}": Door(OPEN),
     "GET /f": Door(OPEN),
     "GET /f/{name}": Door(OPEN),
+    "POST /f/pin": Door(OPEN),
     "POST /f/call-me": Door(OPEN),
     "POST /f/seen": Door(OPEN),
     "POST /api/me/status": Door(
