@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.filters import GRID_HZ
+from analytics.filters import GRID_HZ, project
 
 Matrix = NDArray[np.float64]
 _BEFORE, _AFTER = 36, 56
@@ -19,6 +19,8 @@ _QRS = slice(_BEFORE - 15, _BEFORE + 21)
 _P = slice(_BEFORE - 32, _BEFORE - 11)
 _T = slice(_BEFORE + 18, _BEFORE + 52)
 _SHIFTS = 4
+_AT_ONCE = 8192
+"""Beats measured together: a day of them at once would take a tenth of a gigabyte."""
 _SAME = 0.88
 """Correlation from which two QRS complexes count as one morphology."""
 _MOST_CLUSTERS = 24
@@ -112,8 +114,10 @@ def measure(
     if not place.size or not grid.size or not ventricular.size:
         return no_measures()
     offsets = np.arange(-_BEFORE, _AFTER)
-    index = np.clip(place[:, None] + offsets - grid_first, 0, grid.size - 1)
-    shape = grid[index]
+    shape = np.empty((place.size, offsets.size), np.float32)
+    for low in range(0, place.size, _AT_ONCE):
+        at = place[low : low + _AT_ONCE, None] + offsets - grid_first
+        shape[low : low + _AT_ONCE] = grid[np.clip(at, 0, grid.size - 1)]
     cells = np.clip(
         np.round(place / 4.0).astype(np.int64)[:, None] + np.arange(-3, 4) - cell_first,
         0,
@@ -121,7 +125,10 @@ def measure(
     )
     seven = ventricular[cells].astype(np.float64)
     logits = np.column_stack([seven[:, 2:5].mean(axis=1), seven.max(axis=1)])
-    return Measures(shape, qrs_logit, logits, qrs_width_ms(shape))
+    width = [
+        qrs_width_ms(shape[low : low + _AT_ONCE]) for low in range(0, place.size, _AT_ONCE)
+    ]
+    return Measures(shape, qrs_logit, logits, np.concatenate(width))
 
 
 def qrs_width_ms(shape_mv: NDArray[np.float32]) -> Matrix:
@@ -219,16 +226,27 @@ def cluster(shape_mv: NDArray[np.float32]) -> NDArray[np.int64]:
             break
         rows = units[left]
         tried = left[:: max(1, left.size // 48)]
-        alike = units[tried] @ rows.T > _SAME
-        leader = units[tried[alike.sum(axis=1).argmax()]]
-        members = rows @ leader > _SAME
+        leader = units[tried[_count_alike(rows, units[tried]).argmax()]]
+        members = project(rows, leader) > _SAME
         centre = unit_rows(rows[members].mean(axis=0, keepdims=True))[0]
-        members |= rows @ centre > _SAME
+        members |= project(rows, centre) > _SAME
         if members.sum() < 2 and number > 0:
             break
         label[left[members]] = number
         left = left[~members]
     return label
+
+
+_ROWS = 64
+"""Rows per product: small enough that the linear algebra library keeps to one thread."""
+
+
+def _count_alike(rows: Matrix, tried: Matrix) -> NDArray[np.int64]:
+    """Count for each shape tried how many rows correlate with it by 0.88 or more."""
+    padded = np.zeros((-(-len(rows) // _ROWS) * _ROWS, rows.shape[1]))
+    padded[: len(rows)] = rows
+    alike = padded.reshape(-1, _ROWS, rows.shape[1]) @ tried.T > _SAME
+    return np.asarray(alike.sum(axis=(0, 1)))
 
 
 def features(m: Measures, t: Timing) -> NDArray[np.float32]:
@@ -259,7 +277,7 @@ def features(m: Measures, t: Timing) -> NDArray[np.float32]:
     p_energy = np.ptp(shape[:, _P], axis=1) / (
         np.ptp(template[_P]) + 0.05 * np.ptp(own) + 1e-6
     )
-    scale = (shape[:, _QRS] @ own) / (own @ own + 1e-9)
+    scale = project(shape[:, _QRS], own) / (own @ own + 1e-9)
     rest = np.linalg.norm(shape[:, _QRS] - scale[:, None] * own, axis=1)
     columns = [
         logit,
@@ -270,7 +288,7 @@ def features(m: Measures, t: Timing) -> NDArray[np.float32]:
         _or_absent(t.before_s / t.after_s),
         _or_absent(t.before_s / _shifted(t.before_s, 1)),
         aligned,
-        unit_rows(shape) @ unit_rows(template[None])[0],
+        project(unit_rows(shape), unit_rows(template[None])[0]),
         rest / (np.linalg.norm(own) + 1e-6),
         np.log(span / (np.ptp(own) + 1e-6)),
         m.width_ms,
@@ -279,9 +297,9 @@ def features(m: Measures, t: Timing) -> NDArray[np.float32]:
         np.log((area + 1e-6) / (np.abs(own).sum() + 1e-6)),
         *clusters.T,
         _cluster_correlation(label, units, own),
-        unit_rows(shape[:, _P]) @ unit_rows(template[None, _P])[0],
+        project(unit_rows(shape[:, _P]), unit_rows(template[None, _P])[0]),
         np.minimum(p_energy, 10.0),
-        unit_rows(shape[:, _T]) @ unit_rows(template[None, _T])[0],
+        project(unit_rows(shape[:, _T]), unit_rows(template[None, _T])[0]),
         np.concatenate([[0.0], logit[:-1]]),
         np.concatenate([logit[1:], [0.0]]),
         np.concatenate([[ABSENT], near]),
@@ -346,7 +364,7 @@ def _aligned_correlation(shape: Matrix, template: Matrix) -> Matrix:
     return np.asarray(
         np.max(
             [
-                unit_rows(shape[:, _QRS.start + shift : _QRS.stop + shift]) @ own
+                project(unit_rows(shape[:, _QRS.start + shift : _QRS.stop + shift]), own)
                 for shift in range(-_SHIFTS, _SHIFTS + 1, 2)
             ],
             axis=0,
@@ -357,7 +375,7 @@ def _aligned_correlation(shape: Matrix, template: Matrix) -> Matrix:
 def _cluster_correlation(label: NDArray[np.int64], units: Matrix, own: Matrix) -> Matrix:
     """Correlation of each beat's cluster centre (or of the beat) with the template."""
     reference = unit_rows(own[None])[0]
-    out = units @ reference
+    out = project(units, reference)
     for number in range(int(label.max()) + 1):
         members = label == number
         out[members] = unit_rows(units[members].mean(axis=0, keepdims=True))[0] @ reference

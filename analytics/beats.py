@@ -173,6 +173,9 @@ def measure_beats(
 
 
 def _stacked(parts: list[Measures]) -> Measures:
+    filled = [part for part in parts if part.size]
+    if len(filled) == 1:
+        return filled[0]  # the usual case; a day's shapes need not be there twice
     return Measures(
         np.concatenate([part.shape_mv for part in parts]),
         np.concatenate([part.qrs_logit for part in parts]),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.filters import project
 from analytics.holter_beats import BeatTable, Clock, Flags, Floats, Ints
 from analytics.holter_types import Template
 from analytics.types import Ecg
@@ -111,7 +112,7 @@ def _assign(waves: Floats, sample: Ints, compare: slice, shapes: Shapes) -> None
             shapes.counts.append(0)
             shapes.first_sample.append(int(sample[left[0]]))
         leader = _unit(shapes.means[known][None, compare])[0]
-        alike = unit[left] @ leader >= ALIKE
+        alike = project(unit[left], leader) >= ALIKE
         mine = left[alike]
         count = shapes.counts[known]
         if len(mine):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from analytics import filters
 from analytics.types import Ecg, Flags, Leads, QualityWindow
@@ -22,6 +23,8 @@ FLAT_MV = 0.008
 _CLIP_S = 0.024
 _MUSCLE_B, _MUSCLE_C, _MUSCLE_X = 0.035, 0.10, 0.25
 """High-frequency noise (SD) over the QRS amplitude."""
+_LEAST_MV = 0.05
+"""QRS amplitude below which noise is not measured against it."""
 _BASELINE_B, _BASELINE_C = 0.6, 2.5
 """Shift of the baseline within a second over the QRS amplitude."""
 _MOTION = 3.0
@@ -73,20 +76,41 @@ def measure_seconds(ecg: Ecg, fs: float) -> Seconds:
     fs : float
         Hz.
     """
-    filled, missing = filters.fill_holes(ecg)
-    width = int(fs)
-    starts = np.floor(np.arange(int(ecg.size / fs + 0.5)) * fs + 1e-9).astype(np.int64)
-    starts = starts[starts < ecg.size]
-    index = np.minimum(starts[:, None] + np.arange(width), max(ecg.size - 1, 0))
-    parts = [_measure(filled[index[i : i + 600]], missing[index[i : i + 600]], fs)
-             for i in range(0, starts.size, 600)]  # fmt: skip
-    if not parts:
+    width, size = int(fs), ecg.size
+    starts = np.floor(np.arange(int(size / fs + 0.5)) * fs + 1e-9).astype(np.int64)
+    starts = starts[starts < size]
+    if not starts.size:
         nothing = np.empty(0)
         return Seconds(nothing, nothing, nothing, nothing, np.empty(0, bool), nothing)
+    filled, missing = filters.fill_holes(ecg)
+    holes = bool(missing.any())
+    parts = []
+    for i in range(0, starts.size, _AT_ONCE):
+        rows = _rows(filled, starts[i : i + _AT_ONCE], width)
+        share = (
+            _rows(missing, starts[i : i + _AT_ONCE], width).mean(axis=1)
+            if holes
+            else np.zeros(len(rows))
+        )
+        parts.append((*_measure(rows, fs), share))
     return Seconds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _measure(rows: Leads, missing: Flags, fs: float) -> tuple[NDArray[Any], ...]:
+_AT_ONCE = 600
+"""Seconds measured together: fast, and small beside a day."""
+
+
+def _rows(values: NDArray[Any], starts: NDArray[np.int64], width: int) -> NDArray[Any]:
+    """Lay out seconds as rows; the last value goes on where a second is cut short."""
+    first, end = int(starts[0]), int(starts[0]) + starts.size * width
+    if end <= values.size and int(starts[-1]) == end - width:
+        return values[first:end].reshape(starts.size, width)
+    return np.asarray(
+        values[np.minimum(starts[:, None] + np.arange(width), values.size - 1)]
+    )
+
+
+def _measure(rows: Leads, fs: float) -> tuple[NDArray[Any], ...]:
     fifth = max(1, rows.shape[1] // 5)
     before, after = rows[:, :fifth].mean(axis=1), rows[:, -fifth:].mean(axis=1)
     ramp = np.linspace(-0.125, 1.125, rows.shape[1])
@@ -98,19 +122,24 @@ def _measure(rows: Leads, missing: Flags, fs: float) -> tuple[NDArray[Any], ...]
     size = np.abs(bend[:, ::2])
     middle = size.shape[1] // 2
     noise = 1.4826 * np.partition(size, middle, axis=1)[:, middle] / np.sqrt(6.0)
-    span = np.ptp(level, axis=1)
+    span = level.max(axis=1) - level.min(axis=1)
     mains = np.zeros(rows.shape[0], dtype=bool)
     # Below this no grade depends on what the noise is made of.
     maybe = noise > 0.2 * _MUSCLE_B * np.minimum(span, 5.0)
+    maybe &= noise > 0.99 * _MUSCLE_B * _least_amplitude(span)
     mains[maybe] = _is_mains(bend[maybe], fs)
-    return (
-        span,
-        noise,
-        np.abs(after - before),
-        _clipped_share(rows, fs),
-        mains,
-        missing.mean(axis=1),
-    )
+    return span, noise, np.abs(after - before), _clipped_share(rows, fs), mains
+
+
+def _least_amplitude(span: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lowest amplitude that a window around each second may have, mV.
+
+    It is a median of the ten seconds before or around; of what lies beyond these rows
+    nothing is known.
+    """
+    known = np.where(span < FLAT_MV, 1.0, np.minimum(span, 1.0))
+    lowest = ndimage.minimum_filter1d(known, 2 * WINDOW_S - 1, mode="constant", cval=0.0)
+    return np.asarray(np.maximum(lowest, _LEAST_MV))
 
 
 def _clipped_share(rows: Leads, fs: float) -> NDArray[np.float64]:
@@ -138,8 +167,11 @@ def _is_mains(bend: Leads, fs: float) -> Flags:
     at = np.arange(bend.shape[1]) / fs
     for hz in (50.0, 60.0):
         if hz < 0.48 * fs:
-            turn = np.exp(-2j * np.pi * hz * at)
-            line = 2.0 * np.abs(centred @ turn / at.size) ** 2
+            turn = 2 * np.pi * hz * at
+            line = 2.0 * sum(
+                (filters.project(centred, wave) / at.size) ** 2
+                for wave in (np.cos(turn), np.sin(turn))
+            )
             out |= line / power > _MAINS_SHARE
     return out
 
@@ -148,7 +180,7 @@ def second_ranks(
     seconds: Seconds, amplitude_mv: float | NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
     """Grade seconds (0 = A … 3 = X) against the QRS amplitude, and say why."""
-    amplitude = np.maximum(amplitude_mv, 0.05)
+    amplitude = np.maximum(amplitude_mv, _LEAST_MV)
     noise = seconds.noise_mv / amplitude
     shift = seconds.shift_mv / amplitude
     rank = np.zeros(noise.size, dtype=np.int64)

@@ -18,6 +18,7 @@ PEAKED: Final = 10.0  # kurtosis of slope from which 2 s hold short complexes an
 FLUTTER_BPM: Final = 240.0  # /min; steady and faster: flutter; slower: tachycardia
 USUAL_SHARE: Final = 0.5  # of a recording: more than this is how the patient always looks
 USUAL_WINDOWS: Final = 600  # s of recording before anything can be called usual
+AT_ONCE: Final = 3600  # windows looked through together: an hour
 USUAL_BPM: Final = 150.0  # /min; faster is never taken for the patient's usual rhythm
 
 
@@ -85,15 +86,25 @@ def suspicious(ecg_mv: Ecg, fs: float, starts: Ints) -> Flags:
     cannot hide fibrillation in the other.
     """
     pool = max(1, round(fs / 125.0))
-    usable = ecg_mv.size // pool * pool
-    coarse = np.nan_to_num(ecg_mv[:usable].reshape(-1, pool).sum(axis=1))
+    parts = [
+        _no_short_complexes(ecg_mv, fs, pool, starts[i : i + AT_ONCE])
+        for i in range(0, starts.size, AT_ONCE)
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)
+
+
+def _no_short_complexes(ecg_mv: Ecg, fs: float, pool: int, starts: Ints) -> Flags:
+    half = round(WINDOW_S / 2 * fs / pool)
+    first = max(int(starts[0]) // pool - 1, 0)
+    end = min(int(starts[-1]) // pool + 2 * half, ecg_mv.size // pool)
+    part_mv = ecg_mv[first * pool : end * pool]
+    coarse = np.nan_to_num(part_mv.reshape(-1, pool).sum(axis=1))
     slope = np.diff(coarse, prepend=coarse[:1]) ** 2
     second = np.concatenate([[0.0], np.cumsum(slope)])
     fourth = np.concatenate([[0.0], np.cumsum(slope**2)])
-    half = round(WINDOW_S / 2 * fs / pool)
     lowest = np.full(starts.size, np.inf)
     for part in (0, half):
-        a = np.minimum(starts // pool + part, slope.size)
+        a = np.minimum(starts // pool - first + part, slope.size)
         b = np.minimum(a + half, slope.size)
         n = np.maximum(b - a, 1)
         power = (second[b] - second[a]) / n

@@ -34,6 +34,7 @@ NAMES: Final = (
     "early",
 )
 """Statistics of one stretch; `interval_features` gives them for each of `WIDTHS`."""
+AT_ONCE: Final = 2048  # stretches measured together, for the sake of memory
 STEP: Final = 4  # beats from one stretch to the next: a beat changes little
 
 
@@ -62,10 +63,14 @@ def interval_features(
     beside = ectopic.copy()
     beside[1:] |= ectopic[:-1]
     plain = np.where(beside, np.nan, rr_s)
-    parts = [
-        _stretches(plain, ventricular, early, positions, min(width, n)) for width in WIDTHS
-    ]
-    return positions, np.concatenate(parts, axis=1).astype(np.float32)
+    rows = np.empty((positions.size, len(WIDTHS) * len(NAMES)), np.float32)
+    for low in range(0, positions.size, AT_ONCE):
+        some = positions[low : low + AT_ONCE]
+        parts = [
+            _stretches(plain, ventricular, early, some, min(width, n)) for width in WIDTHS
+        ]
+        rows[low : low + AT_ONCE] = np.concatenate(parts, axis=1)
+    return positions, rows
 
 
 def _stretches(

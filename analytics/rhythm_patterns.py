@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from analytics.filters import project
 from analytics.rhythm_beats import BeatArrays, Span, mean_rate_bpm, merge, runs_of
 from analytics.types import Ecg, Episode, Flags
 from analytics.vocabulary import Rhythm
@@ -116,13 +117,14 @@ def _shape_likeness(ecg_mv: Ecg, beats: BeatArrays, first: int, end: int) -> flo
         if a - half - slack < 0 or b + half + slack >= ecg_mv.size:
             continue
         here = ecg_mv[a - half : a + half]
-        best = -1.0
-        for shift in range(-slack, slack + 1, max(1, slack // 4)):
-            there = ecg_mv[b - half + shift : b + half + shift]
-            sd = float(here.std() * there.std())
-            if sd > 0:
-                cov = float(np.mean((here - here.mean()) * (there - there.mean())))
-                best = max(best, cov / sd)
+        around = ecg_mv[b - half - slack : b + half + slack + 1]
+        there = np.lib.stride_tricks.sliding_window_view(around, 2 * half)
+        there = there[: 2 * slack + 1 : max(1, slack // 4)]
+        here = here - here.mean()
+        there = there - there.mean(axis=1, keepdims=True)
+        power = (here @ here) * (there * there).sum(axis=1)
+        fits = project(there, here)[power > 0] / np.sqrt(power[power > 0])
+        best = float(fits.max(initial=-1.0))
         values.append(best)
     return float(np.mean(values)) if values else 1.0
 
