@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlmodel import Session
 
-from clinic_server.alarms import delivery, escalation, watchdog
+from clinic_server.alarms import delivery, digest, escalation, faults, watchdog
+from clinic_server.alarms.steady import SteadyClock
 from clinic_server.deps import App
 from clinic_server.desk import reminders
 from clinic_server.desk import watch as loan_watch
@@ -51,6 +52,18 @@ def _deliver(app: App, now: datetime) -> None:
     delivery.deliver(app.db, now, app.settings.base_url)
 
 
+def _digest(app: App, now: datetime) -> None:
+    with app.db.write() as session:
+        digest.sweep(session, now, ZoneInfo(app.settings.time_zone))
+
+
+def _clocks(app: App, now: datetime) -> None:
+    with app.db.write() as session:
+        faults.sweep(session, now)
+        if isinstance(app.clock, SteadyClock):
+            faults.own_clock(session, app.clock.offset_s, now)
+
+
 def _remind(app: App, now: datetime) -> None:
     zone = ZoneInfo(app.settings.time_zone)
     with app.db.write() as session:
@@ -66,6 +79,8 @@ TICKS: tuple[Tick, ...] = (
     Tick("alarms.escalate", 1, in_session(escalation.sweep)),
     Tick("alarms.deliver", 1, _deliver),
     Tick("alarms.watch", 5, in_session(watchdog.sweep)),
+    Tick("alarms.clocks", 15, _clocks),
+    Tick("alarms.digest", 60, _digest),
     Tick("plans.sweep", 10, in_session(plans_service.sweep)),
     Tick("plans.fulfil", 60, in_session(plans_changes.fulfil)),
     Tick("desk.remind", 60, _remind),

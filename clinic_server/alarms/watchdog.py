@@ -26,7 +26,6 @@ from clinic_server.staff import service as staff_service
 ROSTER_AHEAD = timedelta(hours=12)
 ROSTER_STEP = timedelta(minutes=30)
 BATTERY_HYSTERESIS_PCT = 5
-LATE_CLOCK_S = 2.0
 
 
 def sweep(session: Session, now: datetime) -> None:

@@ -79,6 +79,31 @@ def owe(
     return rows
 
 
+def owe_outside(
+    session: Session,
+    *,
+    staff_id: int | None,
+    occurrence: str,
+    code: str,
+    params: Mapping[str, Any],
+    now: datetime,
+    every_channel: bool = False,
+) -> list[OutboxMessage]:
+    """Owe a message that is about no single alarm; the screen shows such things itself.
+
+    Parameters
+    ----------
+    every_channel : bool
+        Through each active channel (a test of all), not only through the first.
+    """
+    channels = _channels(session)
+    rows = [
+        _owe(session, None, 0, staff_id, c.name, occurrence, code, dict(params), now)
+        for c in (channels if every_channel else channels[:1])
+    ]
+    return [row for row in rows if row is not None]
+
+
 def _owe(
     session: Session,
     alarm_id: int | None,

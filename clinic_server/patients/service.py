@@ -158,6 +158,19 @@ def patients_of(session: Session, staff: Staff, now: datetime) -> list[Patient]:
     return list(session.exec(query.order_by(col(Patient.place), col(Patient.id))).all())
 
 
+def attended_by(session: Session, staff: Staff) -> Sequence[Patient]:
+    """Give the patients whose attending physician this is, by their square."""
+    return session.exec(
+        select(Patient)
+        .where(
+            Patient.attending_id == staff.id,
+            col(Patient.removed_at).is_(None),
+            col(Patient.synthetic).is_(False),
+        )
+        .order_by(col(Patient.place))
+    ).all()
+
+
 def patient_of_record(session: Session, patient_id: int) -> Patient:
     """Give the patient for the system's own work (device, alarm, report), with no reader.
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from clinic_server.recordings import service
-from clinic_server.recordings.models import EventMark, Recording, Segment
+from clinic_server.recordings.models import EventMark, Recording, Segment, SegmentConflict
 
 
 def closed_recordings(session: Session) -> Sequence[Recording]:
@@ -44,3 +44,15 @@ def digest(session: Session, recording_id: str) -> str:
     ).all()
     content = "\n".join(f"{seq} {sha256}" for seq, sha256 in rows)
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def conflicts_since(
+    session: Session, since: datetime
+) -> Sequence[tuple[Recording, SegmentConflict]]:
+    """Give uploads kept aside because their number had other content, oldest first."""
+    return session.exec(
+        select(Recording, SegmentConflict)
+        .join(SegmentConflict, col(SegmentConflict.recording_id) == col(Recording.id))
+        .where(SegmentConflict.received_at > since)
+        .order_by(col(SegmentConflict.id))
+    ).all()
