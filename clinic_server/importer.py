@@ -1,5 +1,6 @@
 """``anxin import``: a WFDB, EDF+ or ISHNE record becomes a patient's recording."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
@@ -17,6 +18,7 @@ from clinic_server.db import Database
 from clinic_server.errors import NotFound, Unprocessable
 from clinic_server.patients import service as patients_service
 from clinic_server.recordings import importing
+from clinic_server.recordings import service as recordings_service
 from clinic_server.recordings.models import Recording
 from clinic_server.wire.ecg import MAX_LEADS, RecordingCreate
 
@@ -26,12 +28,32 @@ sample of the store has all leads or none."""
 
 
 def import_record(
-    db: Database, path: Path, mrn: str, time_zone: str, now: datetime
+    db: Database,
+    path: Path,
+    mrn: str,
+    time_zone: str,
+    now: datetime,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> Recording:
     """Store a record from a file for the patient with this record number.
 
-    Everything is read and packed first; then one transaction stores all of it or nothing.
-    The same file for the same patient is stored once.
+    Everything is read and packed first, so that a bad file leaves nothing behind. Then
+    short transactions store it, between which phones have their turn. One that was
+    killed half way goes on when the same file comes again; the same file for the same
+    patient is stored once.
+
+    Parameters
+    ----------
+    db : Database
+    path : Path
+        WFDB record, EDF or ISHNE file.
+    mrn : str
+        The patient's record number.
+    time_zone : str
+        In which the recorder's clock was set.
+    now : datetime
+    progress : callable
+        Hears the share that is stored, 0 to 1.
 
     Raises
     ------
@@ -60,15 +82,25 @@ def import_record(
     digest = "".join(row["sha256"] for row in rows)
     recording_id = str(uuid5(NAMESPACE_URL, f"anxin:{patient.id}:{source.name}:{digest}"))
     with db.write() as session:
-        return importing.store_packed(
+        recording = recordings_service.announce(
             session,
             recording_id,
             patient_id=patient.id,
+            issue_id=None,
             create=create,
-            rows=rows,
             now=now,
-            source=source.name,
         )
+    if importing.is_imported(recording):
+        return recording
+    for start in range(0, len(rows), importing.ROWS_AT_ONCE):
+        part = rows[start : start + importing.ROWS_AT_ONCE]
+        with db.write() as session:
+            importing.add_rows(session, recording.id, part, now)
+        progress((start + len(part)) / len(rows))
+    with db.write() as session:
+        kept = recordings_service.recording_by_id(session, recording_id)
+        importing.finish(session, kept, rows, now, source.name)
+    return kept
 
 
 def _leads(source: FileRecording) -> list[int]:

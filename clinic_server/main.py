@@ -29,6 +29,7 @@ from clinic_server.deps import App, AppDep, Clock, system_clock
 from clinic_server.desk import labels as desk_labels
 from clinic_server.desk import reminder_routes as desk_reminder_routes
 from clinic_server.desk import routes as desk_routes
+from clinic_server.desk import routes_import as desk_import_routes
 from clinic_server.devices import routes as devices_routes
 from clinic_server.diary import routes as diary_routes
 from clinic_server.diary import service as diary_service
@@ -58,6 +59,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     family_routes.router,
     reports_routes.router,
     desk_routes.router,
+    desk_import_routes.router,
     desk_reminder_routes.router,
     desk_labels.router,
     console_limits.router,

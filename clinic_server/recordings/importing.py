@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import insert
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from clinic_server.recordings import service
 from clinic_server.recordings.models import Recording, Segment
@@ -20,7 +20,8 @@ from clinic_server.wire.ecg import (
 )
 
 SEGMENT_S = 10
-_ROWS_AT_ONCE = 500
+ROWS_AT_ONCE = 200
+"""Segments of one transaction: phones wait for no more than that."""
 
 
 def pack(
@@ -95,14 +96,48 @@ def store_packed(
     recording = service.announce(
         session, recording_id, patient_id=patient_id, issue_id=None, create=create, now=now
     )
-    if recording.closed_at is not None:
+    if is_imported(recording):
         return recording  # the same file a second time
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        part = rows[start : start + _ROWS_AT_ONCE]
-        session.execute(
-            insert(Segment),
-            [row | {"recording_id": recording.id, "received_at": now} for row in part],
-        )
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        add_rows(session, recording.id, rows[start : start + ROWS_AT_ONCE], now)
+    finish(session, recording, rows, now, source)
+    return recording
+
+
+def is_imported(recording: Recording) -> bool:
+    """Say whether all of a file is stored already."""
+    return recording.closed_at is not None and recording.close_reason == "imported"
+
+
+def add_rows(
+    session: Session, recording_id: str, rows: list[dict[str, Any]], now: datetime
+) -> None:
+    """Store some segments; those that are there already stay as they are."""
+    known = set(
+        session.exec(
+            select(Segment.seq).where(
+                Segment.recording_id == recording_id,
+                col(Segment.seq).in_([row["seq"] for row in rows]),
+            )
+        ).all()
+    )
+    fresh = [
+        row | {"recording_id": recording_id, "received_at": now}
+        for row in rows
+        if row["seq"] not in known
+    ]
+    if fresh:
+        session.execute(insert(Segment), fresh)
+
+
+def finish(
+    session: Session,
+    recording: Recording,
+    rows: list[dict[str, Any]],
+    now: datetime,
+    source: str,
+) -> None:
+    """Close an imported recording of which all segments are stored."""
     recording.next_seq = len(rows)
     recording.max_seq = len(rows) - 1
     recording.end_sample = rows[-1]["end_sample"] if rows else 0
@@ -118,10 +153,9 @@ def store_packed(
         action="recordings.import",
         object_kind="recording",
         object_id=recording.id,
-        patient_id=patient_id,
+        patient_id=recording.patient_id,
         detail={"source": source, "segments": len(rows)},
     )
-    return recording
 
 
 def import_arrays(

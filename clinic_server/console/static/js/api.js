@@ -44,3 +44,13 @@ export function post(path, body = {}) {
     body: JSON.stringify(body),
   });
 }
+
+/** Send bytes; for files that come in parts. */
+export function put(path, bytes, signal) {
+  return send(path, {
+    method: "PUT",
+    headers: { "Content-Type": "application/octet-stream", Accept: "application/json", "X-CSRF": csrf },
+    body: bytes,
+    signal,
+  });
+}
