@@ -13,7 +13,6 @@ from analytics.holter_beats import Clock, Flags, HolterOptions
 from analytics.holter_report import Reading, make_report
 from analytics.holter_types import HolterReport, Symptom
 from analytics.types import Ecg, Leads
-from analytics.vocabulary import Grade
 
 ALGORITHM_VERSION: Final = "0.1.0"
 """Raised whenever the same recording may give other beats, episodes or numbers."""
@@ -28,7 +27,8 @@ def read_ecg(
 ) -> Reading:
     """Find beats, their classes, rhythms and signal grades.
 
-    Beats are looked for in the lead with the most usable time.
+    Beats are voted for by all leads, and classified in the one that the detector is in
+    the least doubt about (`qrs.examine_leads`).
 
     Parameters
     ----------
@@ -52,29 +52,17 @@ def read_ecg(
     filters.check_fs(fs)
     leads = _with_gaps(filters.all_leads(ecg_mv), gaps)
     grades = quality.assess_quality(leads, fs, contact=contact)
-    primary = _best_lead(leads, fs, contact)
+    found = qrs.examine_leads(leads, fs)
+    primary = found.lead
     lead = leads[:, primary]
-    evidence = qrs.examine(lead, fs)
     beats = beat_classes.classify_beats(
-        lead, fs, evidence.r_peaks, grades, evidence=evidence
+        lead, fs, found.r_peaks, grades, evidence=found.evidence
     )
-    del evidence  # the largest thing here; a day must fit into half a gigabyte
+    del found  # the largest thing here; a day must fit into half a gigabyte
     episodes = rhythm.find_episodes(
         beats, fs, ecg_mv=lead, quality=grades, end_sample=len(leads)
     )
     return Reading(beats, grades, tuple(episodes), lead=primary)
-
-
-def _best_lead(leads: Leads, fs: float, contact: Flags | None) -> int:
-    """Lead with the most grade A and B time; the first of equals."""
-    if leads.shape[1] == 1:
-        return 0
-    good = []
-    for lead in leads.T:
-        grades = quality.assess_quality(lead, fs, contact=contact)
-        usable = (w for w in grades if w.grade in (Grade.A, Grade.B))
-        good.append(sum(w.end_sample - w.first_sample for w in usable))
-    return int(np.argmax(good))
 
 
 def analyze_holter(
