@@ -153,13 +153,9 @@ def test_every_open_alarm_reaches_the_last_step_through_kills(tmp_path: Path) ->
 
 
 def _unfinished(db: Database) -> int:
+    late = (col(Alarm.notified_step) < len(FAST)) | col(Alarm.notified_at).is_(None)
     with db.read() as session:
-        waiting = session.exec(
-            select(Alarm.id).where(
-                (Alarm.rule == "E10")
-                & ((Alarm.notified_step < len(FAST)) | (col(Alarm.notified_at).is_(None)))
-            )
-        ).all()
+        waiting = session.exec(select(Alarm.id).where(Alarm.rule == "E10", late)).all()
         unsent = session.exec(
             select(OutboxMessage.id).where(
                 OutboxMessage.channel == "sms", col(OutboxMessage.sent_at).is_(None)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -59,6 +60,11 @@ async def beside_the_bed(config: PhoneConfig, url, folder, *units: AnxinUnit):
             await one.stop()
 
 
+def link_is(phone: Phone, reason: LinkReason) -> bool:
+    """The phone gives this reason."""
+    return phone.view().link is reason
+
+
 async def until(true: Callable[[], bool], within_s: float = 40.0) -> None:
     async with asyncio.timeout(within_s):
         while not true():  # noqa: ASYNC110 - a radio and a server are looked at
@@ -103,7 +109,7 @@ def test_each_trouble_of_the_adapter_is_said_and_passes(clinic, ward, tmp_path):
         async with beside_the_bed(config, clinic.url, tmp_path, unit()) as (phone, radio):
             for reason, words in reasons:
                 radio.trouble = reason
-                await until(lambda wanted=reason: phone.view().link is wanted)
+                await until(partial(link_is, phone, reason))
                 assert gateway.said(phone, "zh_CN") == words
             radio.trouble = None
             await until(lambda: phone.view().link is LinkReason.CONNECTED)

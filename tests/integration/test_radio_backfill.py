@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -124,6 +125,11 @@ def way(clinic, ward, tmp_path):
     return Way(clinic, ward, tmp_path)
 
 
+def further(monitor: Monitor, sample: int) -> bool:
+    """The phone has samples beyond this one."""
+    return monitor._device_end > sample
+
+
 async def until(true: Callable[[], bool], within_s: float = 40.0) -> None:
     async with asyncio.timeout(within_s):
         while not true():  # noqa: ASYNC110 - a file and a server are looked at
@@ -200,7 +206,7 @@ def test_a_walk_out_of_range_of_a_real_link_leaves_no_hole_at_the_clinic(way):
             patch.come_back()
             await until(lambda: way.monitor.patch.link is LinkReason.CONNECTED)
             back = way.monitor._device_end
-            await until(lambda at=back: way.monitor._device_end > at + 250)
+            await until(partial(further, way.monitor, back + 250))
         await until(lambda: patch.missing_samples == 0)
         await asyncio.sleep(0.5)
         await patch.close()
