@@ -74,12 +74,19 @@ def _row(page: Page, task: Task) -> dict[str, Any]:
         "state": task.state.value,
         "day": timewords.day(task.opens_at, page.zone, page.reader.locale),
         "on": task.opens_at.astimezone(page.zone).date().isoformat(),
-        "hours": f"{timewords.clock(task.opens_at, page.zone)}–"
-        f"{timewords.clock(task.due_at, page.zone)}",
+        "hours": _hours(page, task),
         "result": _result(page, task),
         "changeable": task.state in _CHANGEABLE,
         "by_staff": task.kind in _BY_STAFF and task.opens_at <= page.now,
     }
+
+
+def _hours(page: Page, task: Task) -> str:
+    begins, ends = (at.astimezone(page.zone) for at in (task.opens_at, task.due_at))
+    if begins.date() == ends.date():
+        return f"{begins:%H:%M}–{ends:%H:%M}"
+    last = timewords.day(task.due_at, page.zone, page.reader.locale)
+    return f"{begins:%H:%M} – {last} {ends:%H:%M}"
 
 
 def _result(page: Page, task: Task) -> str:

@@ -22,6 +22,7 @@ from clinic_server.templating import page
 router = APIRouter(include_in_schema=False)
 AHEAD = timedelta(hours=12)
 WEEK = timedelta(days=7)
+SHORTEST_GAP = timedelta(minutes=1)
 STEPS = (1, 2, 3)
 _SETTERS = (Role.PHYSICIAN, Role.ADMIN)
 Span = tuple[datetime, datetime]
@@ -118,7 +119,11 @@ def roster(
             (60 * n, timewords.clock(now + timedelta(hours=n), zone))
             for n in (0, 3, 6, 9, 12)
         ],
-        gaps=gaps(first, now, now + AHEAD),
+        gaps=[
+            (begins, ends)
+            for begins, ends in gaps(first, now, now + AHEAD)
+            if ends - begins >= SHORTEST_GAP
+        ],
         duties=duties,
         people=service.who_may_be_on_duty(session),
         may_set=staff.role in _SETTERS,

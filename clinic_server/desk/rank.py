@@ -6,6 +6,10 @@ A rule of order for one worklist, made here; it is no clinical score.
 from datetime import date, timedelta
 from typing import Protocol
 
+from clinic_server.plans.models import WorkKind
+
+CAN_WAIT = frozenset({WorkKind.MISSED_TASK, WorkKind.OVERDUE_DEVICE})
+"""An overdue recorder is no emergency, however long: these come after all others."""
 EARLY = timedelta(days=14)
 LOW_LVEF_PCT = 40
 OLD_YEARS = 75
@@ -48,6 +52,11 @@ def risk(person: Person, today: date) -> int:
     if years - (not had_birthday) >= OLD_YEARS:
         points += 1
     return points
+
+
+def order(kind: WorkKind, points: int, lasted: timedelta) -> tuple[bool, float]:
+    """Give what to sort by: those that cannot wait first, then the highest score."""
+    return kind in CAN_WAIT, -score(points, lasted)
 
 
 def score(points: int, lasted: timedelta) -> float:

@@ -15,7 +15,7 @@ from clinic_server.devices.models import Issue, Unit, UnitState
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import Patient
 from clinic_server.plans import service as plans
-from clinic_server.plans.models import WorkItem
+from clinic_server.plans.models import WorkItem, WorkKind
 from clinic_server.recordings import reading
 from clinic_server.recordings import service as recordings
 from clinic_server.staff.models import Staff
@@ -192,7 +192,7 @@ def _work(
     now: datetime,
     today: date,
 ) -> list[WorkRow]:
-    """Rank by risk times how long; the longest-waiting of equals first."""
+    """Order by `rank.order`; the longest-waiting of equals first."""
     rows = [
         WorkRow(
             id=item.id or 0,
@@ -212,7 +212,12 @@ def _work(
         if item.patient_id in known
     ]
     return sorted(
-        rows, key=lambda row: (-rank.score(row.risk, now - row.since), row.since, row.id)
+        rows,
+        key=lambda row: (
+            rank.order(WorkKind(row.kind), row.risk, now - row.since),
+            row.since,
+            row.id,
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """Units that are late or silent become lines of the worklist, and leave it again."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
@@ -34,7 +34,7 @@ def sweep(session: Session, now: datetime, zone: ZoneInfo) -> None:
     }
     for loan in out.values():
         if (WorkKind.OVERDUE_DEVICE, loan.id) not in waiting:
-            _overdue(session, loan, today, now)
+            _overdue(session, loan, today, zone, now)
         if (WorkKind.SILENT_DEVICE, loan.id) not in waiting:
             _silent(session, loan, now)
 
@@ -57,16 +57,23 @@ def milestone(days_late: int) -> int | None:
     return 1 if days_late < 3 else 3 + (days_late - 3) // 7 * 7
 
 
-def _overdue(session: Session, loan: Issue, today: date, now: datetime) -> None:
+def _overdue(
+    session: Session, loan: Issue, today: date, zone: ZoneInfo, now: datetime
+) -> None:
     day = milestone((today - loan.due_on).days)
     if day is None:
         return
+    late_since = datetime.combine(loan.due_on + timedelta(days=1), time(), tzinfo=zone)
     work.raise_work(
         session,
         kind=WorkKind.OVERDUE_DEVICE,
         patient_id=loan.patient_id,
         dedupe_key=f"overdue:{loan.id}:{day}",
-        detail={"issue_id": loan.id, "serial": loan.serial},
+        detail={
+            "issue_id": loan.id,
+            "serial": loan.serial,
+            "since": late_since.astimezone(UTC).isoformat(),
+        },
         now=now,
     )
 

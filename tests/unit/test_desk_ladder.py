@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinic_server.desk.ladder import RUNGS, coming, ladder, owed
-from clinic_server.desk.rank import risk, score
+from clinic_server.desk.rank import order, risk, score
 from clinic_server.desk.watch import milestone
+from clinic_server.plans.models import WorkKind
 
 ZONE = ZoneInfo("Asia/Shanghai")
 DUE = date(2026, 12, 7)
@@ -72,3 +73,10 @@ def test_the_weak_the_recent_and_the_old_are_rung_first():
     assert risk(Person(born_on=date(1951, 11, 24)), today) == 1
     assert score(3, timedelta(minutes=20)) == 60.0
     assert score(2, timedelta(minutes=-5)) == 0.0
+
+
+def test_an_overdue_unit_never_comes_before_a_silent_patient():
+    late = order(WorkKind.OVERDUE_DEVICE, 4, timedelta(days=30))
+    silent = order(WorkKind.SILENT_DEVICE, 1, timedelta(minutes=31))
+    older = order(WorkKind.SILENT_DEVICE, 2, timedelta(minutes=31))
+    assert sorted([late, silent, older]) == [older, silent, late]

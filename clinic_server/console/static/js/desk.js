@@ -2,7 +2,7 @@
 
 import { get, post, Refused } from "./api.js";
 import { $, $$, h, say } from "./dom.js";
-import { t } from "./words.js";
+import { isChinese, t } from "./words.js";
 
 const scan = $("#scan");
 const problem = $("#scan-problem");
@@ -33,7 +33,8 @@ function inDays(days) {
   return date.toISOString().slice(0, 10);
 }
 
-function open(title, content, label, onGo) {
+function open(title, content, label, onGo, leave = t("desk.close")) {
+  $("#sheet-cancel span").textContent = leave;
   problem.hidden = true;
   say($("#sheet-title"), title);
   body.onchange = body.oninput = null; // what the sheet before listened for
@@ -132,7 +133,7 @@ function issueSheet(unit, chosen = null) {
       electrodes: 30, electrode_lot: lot.value.trim(), terms_signed: true,
     });
     pairingSheet(pairing, serial, who.selectedOptions[0].textContent);
-  });
+  }, t("desk.cancel"));
   body.onchange = () => { touched = true; update(); };
   update();
 }
@@ -188,7 +189,7 @@ function returnSheet(issueId, serial, name) {
   needs([t("desk.need.signature")]);
 }
 
-const when = new Intl.DateTimeFormat(document.documentElement.lang, {
+const when = new Intl.DateTimeFormat(isChinese ? "zh-CN" : "en-GB", {
   timeZone: document.documentElement.dataset.zone,
   month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
 });

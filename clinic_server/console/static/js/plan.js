@@ -50,6 +50,14 @@ if (form) {
   });
   preview();
 }
+for (const button of $$("[data-change]")) {
+  const part = button.closest("li").querySelector(".change");
+  button.addEventListener("click", () => {
+    part.hidden = !part.hidden;
+    button.setAttribute("aria-expanded", String(!part.hidden));
+    if (!part.hidden) part.querySelector("input").focus();
+  });
+}
 for (const one of $$("[data-move]")) {
   one.addEventListener("submit", (event) => {
     event.preventDefault();
