@@ -300,6 +300,9 @@ def live_part(page: Page, view: AlarmView) -> dict[str, Any]:
         "mine": view.acknowledged_by == page.reader.staff.id,
         "held": view.state == "acknowledged",
         "held_until": timewords.clock(view.ack_until, page.zone) if view.ack_until else "",
+        "snoozed_until": timewords.clock(view.snoozed_until, page.zone)
+        if view.snoozed_until
+        else "",
         "may_decide": page.reader.staff.role is Role.PHYSICIAN,
         "colleagues": colleagues(page),
         "outcomes": OUTCOMES,

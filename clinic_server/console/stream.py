@@ -7,6 +7,7 @@ this reader; it also looks by itself, so a lost ring loses nothing.
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,7 @@ from clinic_server.console.proofs import DUTY_WORD
 from clinic_server.console.wall import MiniTraces, tiles
 from clinic_server.deps import App, AppDep, LocaleDep
 from clinic_server.errors import ClinicError, NotFound
+from clinic_server.notify import service as notify_service
 from clinic_server.recordings import service as recordings_service
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.auth import CurrentStaff, cookie_name
@@ -38,6 +40,8 @@ HEARTBEAT_S = 5.0
 TILES_S = 1.0
 BATCH = 200
 FRESH_S = 60.0
+DISK_LOW_BYTES = 256 * 2**20
+"""About an hour of uploads of a hundred patients: stop and make room before it is gone."""
 EVENT_STREAM = "text/event-stream"
 
 
@@ -92,6 +96,16 @@ def delay_s(session: Session, reader: Reader, now: datetime) -> float | None:
     return round(median(delays), 2) if delays else None
 
 
+def faults(app: App, session: Session) -> dict[str, bool]:
+    """Say what makes the screen alone not enough: no channel works, nothing is stored."""
+    folder = app.settings.data_dir
+    free = shutil.disk_usage(folder).free if folder.exists() else DISK_LOW_BYTES
+    return {
+        "channels": notify_service.all_failing(session),
+        "disk": free < DISK_LOW_BYTES or not app.writer.alive,
+    }
+
+
 def heartbeat(app: App, line: Line) -> dict[str, Any]:
     """Say that the server lives, what time it has, and who is on duty.
 
@@ -117,6 +131,7 @@ def heartbeat(app: App, line: Line) -> dict[str, Any]:
             "duty": {"first": None, "second": None, "head": None} | duty,
             "on_duty": bool(duty),
             "delay_s": delay_s(session, reader, now),
+            "faults": faults(app, session),
         }
 
 

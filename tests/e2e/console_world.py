@@ -172,11 +172,11 @@ class Ward:
             assert alarm is not None
             return alarm.id or 0
 
-    def raise_plain(self, patient_id: int, n: int) -> None:
-        """Raise one urgent alarm of its own."""
+    def raise_plain(self, patient_id: int, n: int) -> int:
+        """Raise one urgent alarm of its own; 0 when it joined another card."""
         now = datetime.now(UTC)
         with self.db.write() as session:
-            alarms.raise_condition(
+            alarm = alarms.raise_condition(
                 session,
                 rule_id="U12",
                 code="alarms.brady",
@@ -186,6 +186,7 @@ class Ward:
                 now=now,
                 params={"rate_bpm": 38, "duration_s": 60},
             )
+            return (alarm.id or 0) if alarm else 0
 
 
 @contextmanager

@@ -99,7 +99,10 @@ live.addEventListener("click", (event) => {
     const minutes = Number(button.dataset.minutes);
     act("acknowledge", minutes ? { minutes } : {});
   } else if (button.dataset.handOver) act("hand-over", { to_staff_id: Number(button.dataset.handOver) });
-  else if (button.dataset.close) closeAlarm(button.dataset.close);
+  else if (button.dataset.snooze) {
+    const until = new Date(now() + Number(button.dataset.snooze) * 3_600_000);
+    act("snooze", { until: until.toISOString() });
+  } else if (button.dataset.close) closeAlarm(button.dataset.close);
 });
 
 async function closeAlarm(outcome) {

@@ -117,6 +117,13 @@ line.addEventListener("beat", ({ detail }) => {
       h("p", { text: t("common.no_duty_why") })),
     h("a", { class: "button", href: "/console/roster", text: t("common.no_duty_do") }),
   ));
+  for (const [name, symbol] of [["channels", "bell-off"], ["disk", "clock"]]) {
+    bar(name, detail.faults?.[name] ? h(
+      "div", { class: "alert-bar slim", role: "alert" }, icon(symbol),
+      h("div", { class: "push" }, h("strong", { text: t(`common.fault_${name}`) }),
+        h("p", { text: t(`common.fault_${name}_do`) })),
+    ) : null);
+  }
   tick();
 });
 
