@@ -11,8 +11,12 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter
 
 from app.clinic_api import ClinicApi
+from app.consents import Consents
+from app.diary import Diary
 from app.errors import ServerRefused
+from app.first_day import FirstDay
 from app.notebook import Message, Notebook
+from app.rehab import RehabDesk
 from app.reminders import SNOOZE, heard_with, owed, what_now
 from app.sos import SosDesk
 from app.spool import Spool
@@ -27,6 +31,9 @@ from clinic_server.wire.care import (
     TaskDone,
     TaskState,
 )
+from clinic_server.wire.consent import ConsentPut
+from clinic_server.wire.diary import DiaryNote
+from clinic_server.wire.rehab import RehabSummary
 
 _INBOX: TypeAdapter[list[Advice]] = TypeAdapter(list[Advice])
 
@@ -61,6 +68,10 @@ class Care:
         self._clock = clock
         self.zone = zone
         self.sos = SosDesk(notebook, spool)
+        self.diary = Diary(notebook)
+        self.consents = Consents(notebook)
+        self.first_day = FirstDay(notebook)
+        self.rehab = RehabDesk(notebook, api.rehab_gate, clock)
         self.home: Home | None = None
         self.asked_at: datetime | None = None
         """When the clinic last answered."""
@@ -201,6 +212,14 @@ class Care:
             case "done":
                 done = TaskDone.model_validate_json(message.body)
                 await self._api.task_done(int(message.target), done)
+            case "diary":
+                await self._api.note(DiaryNote.model_validate_json(message.body))
+            case "consents":
+                put = ConsentPut.model_validate_json(message.body)
+                self.consents.learn(await self._api.decide(put))
+            case "rehab":
+                summary = RehabSummary.model_validate_json(message.body)
+                await self._api.rehab_summary(int(message.target), summary)
 
     async def family(self) -> list[FamilyLinkView]:
         """Return the relatives' links."""
@@ -219,7 +238,8 @@ class Care:
         """Drop what belonged to a loan that ended."""
         self.home, self.inbox, self.asked_at = None, [], None
         self._heard, self._ringing = set(), set()
-        for name in ("home", "inbox", "heard", "snoozed", "sos"):
+        self.rehab.leave()
+        for name in ("home", "inbox", "heard", "snoozed", "sos", "consents", "diary"):
             self._notebook.drop(name)
         for message in self._notebook.messages():
             self._notebook.sent(message.place)

@@ -24,6 +24,8 @@ from clinic_server.wire.care import (
     Sos,
     TaskDone,
 )
+from clinic_server.wire.consent import ConsentPut, ConsentState
+from clinic_server.wire.diary import DiaryEntryView, DiaryNote
 from clinic_server.wire.ecg import (
     SHA256_HEADER,
     RecordingClose,
@@ -33,6 +35,7 @@ from clinic_server.wire.ecg import (
 )
 from clinic_server.wire.enrolment import EnrolRequest, EnrolResponse
 from clinic_server.wire.problem import Problem
+from clinic_server.wire.rehab import RehabAsk, RehabGate, RehabRecord, RehabSummary
 
 T = TypeVar("T")
 Transport = httpx.AsyncBaseTransport
@@ -195,6 +198,27 @@ class ClinicApi:
     async def task_done(self, task_id: int, done: TaskDone) -> PatientTask:
         """Say that a task was done, with what was measured."""
         return await self._get(PatientTask, "POST", f"/api/me/tasks/{task_id}/done", done)
+
+    async def note(self, note: DiaryNote) -> DiaryEntryView:
+        """Hand in a diary entry; sending the same one twice makes one."""
+        return await self._get(DiaryEntryView, "POST", "/api/me/diary", note)
+
+    async def consents(self) -> list[ConsentState]:
+        """Return where every purpose stands."""
+        return await self._get(list[ConsentState], "GET", "/api/me/consents")
+
+    async def decide(self, put: ConsentPut) -> list[ConsentState]:
+        """Hand in decisions about purposes."""
+        return await self._get(list[ConsentState], "PUT", "/api/me/consents", put)
+
+    async def rehab_gate(self, ask: RehabAsk) -> RehabGate:
+        """Ask whether a session may start."""
+        return await self._get(RehabGate, "POST", "/api/me/rehab/gate", ask)
+
+    async def rehab_summary(self, session_id: int, summary: RehabSummary) -> RehabRecord:
+        """Say what came of a session."""
+        path = f"/api/me/rehab/{session_id}/summary"
+        return await self._get(RehabRecord, "POST", path, summary)
 
     async def family(self) -> list[FamilyLinkView]:
         """Return the relatives' links."""

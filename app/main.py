@@ -11,11 +11,16 @@ from app.components.kit import Ui
 from app.i18n import resolve
 from app.phone import Phone
 from app.theme import FONT, SCHEME, TEXT_SCALES, colour
+from app.views.consents import Consents
+from app.views.diary import Diary
+from app.views.first_day import FirstDay
 from app.views.home import home
 from app.views.inbox import Answer, inbox
 from app.views.live import live
 from app.views.me import Family, me, plan
 from app.views.pair import Check, Pair
+from app.views.rehab import rehab
+from app.views.results import results
 from app.views.sos import sos, sos_ask
 from app.views.task import task
 
@@ -33,6 +38,11 @@ _SCREENS: Mapping[str, Callable[[Ui], ft.Control]] = {
     "pair": Pair,
     "check": Check,
     "family": Family,
+    "diary": Diary,
+    "consents": Consents,
+    "first_day": FirstDay,
+    "rehab": rehab,
+    "results": results,
 }
 
 

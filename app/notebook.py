@@ -27,7 +27,7 @@ class Message:
 
     place: int
     kind: str
-    """``sos``, ``read`` or ``done``."""
+    """``sos``, ``read``, ``done``, ``diary``, ``consents`` or ``rehab``."""
     target: str
     body: str
     """JSON of the wire model."""

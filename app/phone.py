@@ -86,6 +86,7 @@ class Phone:
     ) -> None:
         self.config = config
         self._settings = settings
+        self.minute_s = settings.minute_s
         self._room = room
         self._clock = clock
         folder = settings.data_dir / config.id

@@ -24,6 +24,8 @@ class Settings(BaseSettings):
     poll_s: float = Field(default=3.0, ge=0.2, le=300)
     report_s: float = Field(default=15.0, ge=1, le=300)
     request_timeout_s: float = Field(default=10.0, gt=0, le=120)
+    minute_s: int = Field(default=60, ge=3, le=60)
+    """Length of the signal check and of the resting minute; shorter for tests."""
     in_flight: int = Field(default=4, ge=1, le=4)
     font_dir: Path = Path(".venv/share/anxin")
     """Where `scripts/make_font` put the Chinese font of the web client."""

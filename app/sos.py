@@ -77,6 +77,7 @@ class SosDesk:
             return
         if call["alarm_id"] is None:
             self._unpost()
+            self._unnote(call["client_id"])
             self._notebook.drop(_NOTE)
             return
         call["cancelled"] = True
@@ -113,6 +114,17 @@ class SosDesk:
         for message in self._notebook.messages():
             if message.kind == "sos":
                 self._notebook.sent(message.place)
+
+    def _unnote(self, client_id: str) -> None:
+        """Take back the diary entry that went with the call, if it has not left."""
+        for message in self._notebook.messages():
+            if message.kind == "diary" and message.target == client_id:
+                self._notebook.sent(message.place)
+
+    def open_call(self) -> str | None:
+        """Return the number of the call that is under way."""
+        call = self._notebook.get(_NOTE)
+        return None if call is None or call["over"] else str(call["client_id"])
 
     def view(self, events: tuple[OpenEvent, ...], end_sample: int) -> SosView | None:
         """Return how far the call got, or None when there is none.

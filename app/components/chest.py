@@ -56,8 +56,63 @@ def _patch() -> list[cv.Shape]:
     ]
 
 
-def chest_picture(label: str, width: float) -> ft.Control:
-    """Draw a chest with the patch in its place.
+def _arrow() -> list[cv.Shape]:
+    points = [
+        cv.Path.MoveTo(252, 52),
+        cv.Path.LineTo(214, 80),
+        cv.Path.MoveTo(216, 67),
+        cv.Path.LineTo(212, 81),
+        cv.Path.LineTo(226, 80),
+    ]
+    return [cv.Path(points, paint=_line("ink", 4))]
+
+
+def _wipe() -> list[cv.Shape]:
+    """Draw a cloth that goes to and fro where the patch will lie."""
+    moves = [
+        cv.Path.MoveTo(140, 84),
+        cv.Path.LineTo(126, 92),
+        cv.Path.LineTo(138, 102),
+        cv.Path.MoveTo(126, 92),
+        cv.Path.LineTo(148, 88),
+        cv.Path.MoveTo(214, 88),
+        cv.Path.LineTo(228, 96),
+        cv.Path.LineTo(216, 106),
+        cv.Path.MoveTo(228, 96),
+        cv.Path.LineTo(206, 100),
+    ]
+    fold = [
+        cv.Path.MoveTo(160, 92),
+        cv.Path.CubicTo(170, 86, 180, 104, 192, 94),
+    ]
+    cloth = cv.Rect(152, 76, 48, 36, border_radius=8, paint=_fill("brand-tint"))
+    edge = cv.Rect(152, 76, 48, 36, border_radius=8, paint=_line("brand", 3))
+    return [
+        cloth,
+        edge,
+        cv.Path(list(fold), paint=_line("brand", 3)),
+        cv.Path(list(moves), paint=_line("ink", 4)),
+    ]
+
+
+def _press() -> list[cv.Shape]:
+    """Draw a palm on the patch, with lines of pressure around it."""
+    fingers: list[cv.Shape] = []
+    for i in range(4):
+        top, left = 58.0 + 13 * i, 186.0 - 4 * i
+        fingers += [
+            cv.Rect(left, top, 78, 12, border_radius=6, paint=_fill("surface")),
+            cv.Rect(left, top, 78, 12, border_radius=6, paint=_line("ink", 3)),
+        ]
+    rings = [
+        cv.Arc(140, 60, 68, 68, math.radians(150), math.radians(70), paint=_line("ok", 4)),
+        cv.Arc(126, 46, 96, 96, math.radians(155), math.radians(60), paint=_line("ok", 3)),
+    ]
+    return [*rings, *fingers]
+
+
+def chest_picture(label: str, width: float, step: str = "place") -> ft.Control:
+    """Draw a chest and one step of wearing the patch.
 
     Parameters
     ----------
@@ -65,18 +120,18 @@ def chest_picture(label: str, width: float) -> ft.Control:
         What the picture says, for those who hear it.
     width : float
         Room in px; the drawing keeps its shape.
+    step : str
+        ``dry``: a cloth wipes the place; ``place``: the patch and where it goes;
+        ``press``: a palm on it.
     """
-    arrow = [
-        cv.Path.MoveTo(252, 52),
-        cv.Path.LineTo(214, 80),
-        cv.Path.MoveTo(216, 67),
-        cv.Path.LineTo(212, 81),
-        cv.Path.LineTo(226, 80),
-    ]
+    what = {
+        "dry": _wipe(),
+        "place": [*_patch(), *_arrow()],
+        "press": [*_patch(), *_press()],
+    }
     shapes: list[cv.Shape] = [
         cv.Path(_side(mirror=False) + _side(mirror=True), paint=_line("ink2", 3)),
-        *_patch(),
-        cv.Path(arrow, paint=_line("ink", 4)),
+        *what[step],
     ]
     factor = min(1.0, width / WIDTH)
     return ft.Semantics(

@@ -124,11 +124,12 @@ def button(
     selected: bool | None = None,
     small: bool = False,
     ink_ground: bool = False,
+    spoken: str | None = None,
 ) -> ft.Control:
     """Make a button: filled when it is the screen's one primary action.
 
     The box grows with its words; nothing is cut. Without an action it is dashed in words:
-    the label says why.
+    the label says why. ``spoken`` names it where its words alone would not.
     """
     ground, ink, edge = "surface", "ink", "line-strong"
     if primary:
@@ -157,7 +158,7 @@ def button(
     )
     return ft.Semantics(
         button=True,
-        label=label,
+        label=spoken or label,
         selected=selected,
         container=True,
         exclude_semantics=True,

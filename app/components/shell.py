@@ -17,10 +17,16 @@ PLACES: tuple[tuple[str, ft.IconData], ...] = (
 CONTENT_MAX = 640
 
 
-def shell(ui: Ui, place: str, *content: ft.Control, nav: bool = True) -> ft.Control:
-    """Lay a screen out: one column, no sideways scrolling, SOS always in reach."""
+def shell(
+    ui: Ui, place: str, *content: ft.Control, nav: bool = True, part: str = ""
+) -> ft.Control:
+    """Lay a screen out: one column, no sideways scrolling, SOS always in reach.
+
+    Every screen, and every ``part`` of one, begins at its top.
+    """
     column = ft.Column(
-        list(content),
+        key=f"{ui.screen}:{part}",
+        controls=list(content),
         spacing=GAP,
         scroll=ft.ScrollMode.AUTO,
         expand=True,

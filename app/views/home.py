@@ -45,6 +45,9 @@ def home(ui: Ui) -> ft.Control:
     open_events = [e for e in ui.view.events if not e.sos]
     if open_events and ui.view.sos is None:
         parts.append(_event(ui))
+    if ui.view.enrolled and ui.view.paired and not ui.view.revoked:
+        parts += _first_day(ui)
+        parts.append(button(ui, ui.t("home.unwell"), functools.partial(ui.go, "diary")))
     if ui.view.set_aside:
         parts.append(card(text(ui, ui.t("home.set_aside", n=ui.view.set_aside), BODY)))
     if ui.view.tasks:
@@ -52,6 +55,15 @@ def home(ui: Ui) -> ft.Control:
     parts += _whom(ui, status)
     parts.append(text(ui, ui.t("app.not_emergency"), SECONDARY, color="ink2", center=True))
     return shell(ui, "home", *parts)
+
+
+def _first_day(ui: Ui) -> list[ft.Control]:
+    left = ui.phone.care.first_day.left()
+    if not left:
+        return []
+    go = functools.partial(ui.go, "first_day")
+    words = text(ui, ui.t("home.first_day", n=left), BODY, bold=True)
+    return [card(words, button(ui, ui.t("home.first_day_go"), go), gap=8)]
 
 
 def _do(ui: Ui, what: str, *below: ft.Control) -> ft.Control:
@@ -119,6 +131,9 @@ def _start(ui: Ui, task: PatientTask) -> ft.Control | None:
     if task.kind in (TaskKind.SPOT_ECG, TaskKind.VITALS):
         label = ui.t("task.start_30" if task.kind is TaskKind.SPOT_ECG else "task.start")
         return button(ui, label, functools.partial(ui.go, "task", task.id), primary=True)
+    if task.kind is TaskKind.REHAB:
+        go = functools.partial(ui.go, "rehab")
+        return button(ui, ui.t("task.start"), go, primary=True)
     return None
 
 

@@ -56,6 +56,10 @@ def me(ui: Ui) -> ft.Control:
         card(
             button(ui, ui.t("me.family"), functools.partial(ui.go, "family")),
             button(ui, ui.t("me.plan"), functools.partial(ui.go, "plan")),
+            button(ui, ui.t("me.results"), functools.partial(ui.go, "results")),
+            button(ui, ui.t("me.rehab"), functools.partial(ui.go, "rehab")),
+            button(ui, ui.t("me.diary"), functools.partial(ui.go, "diary")),
+            button(ui, ui.t("me.consents"), functools.partial(ui.go, "consents")),
         ),
         card(text(ui, ui.t("me.what_it_is"), SECONDARY, color="ink2")),
         text(ui, ui.t("app.not_emergency"), SECONDARY, color="ink2", center=True),

@@ -17,9 +17,8 @@ from app.theme import colour
 from sensors.errors import LinkUnavailable
 from sensors.frames import LinkReason
 from sensors.profiles.anxin_pairing import CODE_LENGTH
-from sensors.wear import SIGNAL_CHECK_S, SignalCheck
+from sensors.wear import SignalCheck
 
-CHECK_S = round(SIGNAL_CHECK_S)
 """How long the signal is watched before the patch counts as worn well."""
 
 
@@ -86,7 +85,7 @@ def Pair(ui: Ui) -> ft.Control:
 
     async def pick(serial: str) -> None:
         if await ui.phone.pair(serial, box_code):
-            ui.go("check")
+            ui.go("first_day" if ui.phone.care.first_day.step() else "check")
         else:
             set_trouble(patch_words(ui, ui.phone.view().patch_error or ""))
         ui.refresh()
@@ -189,7 +188,7 @@ def _found(ui: Ui, one: Found, pick: Callable[[], Awaitable[None]] | None) -> ft
 @ft.component
 def Check(ui: Ui) -> ft.Control:
     """Watch the signal for a minute and say whether the patch sits well."""
-    whole_s = CHECK_S
+    whole_s = ui.phone.minute_s
     left, set_left = ft.use_state(whole_s)
     task = use_cell()
 
@@ -210,6 +209,12 @@ def Check(ui: Ui) -> ft.Control:
             task.current.cancel()
 
     ft.use_effect(begin, [], stop)
+
+    def done() -> None:
+        first_day = ui.phone.care.first_day
+        going = first_day.step() == "check"
+        ui.go("first_day" if going and first_day.advance("check") else "home")
+
     parts: list[ft.Control] = [title(ui, ui.t("check.title"), back="home")]
     if left > 0:
         parts.append(_checking(ui, left, whole_s))
@@ -219,7 +224,8 @@ def Check(ui: Ui) -> ft.Control:
     else:
         wearing = ui.phone.monitor.wearing
         check = wearing.check() if wearing else None
-        parts.append(_checked(ui, wearing.lead_names if wearing else (), check, begin))
+        names = wearing.lead_names if wearing else ()
+        parts.append(_checked(ui, names, check, begin, done))
     return shell(ui, "home", *parts)
 
 
@@ -240,15 +246,21 @@ def _checking(ui: Ui, left: int, whole_s: int) -> ft.Control:
 
 
 def _checked(
-    ui: Ui, names: tuple[str, ...], check: SignalCheck | None, again: Callable[[], None]
+    ui: Ui,
+    names: tuple[str, ...],
+    check: SignalCheck | None,
+    again: Callable[[], None],
+    done: Callable[[], None],
 ) -> ft.Control:
     """Say for each lead whether it can be analysed."""
     retry = button(ui, ui.t("check.again"), again, primary=True)
+    later = button(ui, ui.t("check.later"), done)
     if check is None:
         return card(
             text(ui, ui.t("check.poor"), CARD_HEADLINE, bold=True),
             text(ui, ui.t("wear.no_signal"), BODY),
             retry,
+            later,
             ground="care-tint",
             edge="care",
         )
@@ -256,17 +268,17 @@ def _checked(
         text(ui, lead_words(ui, name, check, lead), BODY) for lead, name in enumerate(names)
     ]
     if all(check.analysable):
-        home = functools.partial(ui.go, "home")
         return card(
             text(ui, ui.t("wear.all_good"), CARD_HEADLINE, bold=True),
             *lines,
-            button(ui, ui.t("check.done"), home, primary=True),
+            button(ui, ui.t("check.done"), done, primary=True),
             ground="ok-tint",
         )
     return card(
         text(ui, ui.t("wear.some_poor"), CARD_HEADLINE, bold=True),
         *lines,
         retry,
+        later,
         ground="care-tint",
         edge="care",
     )

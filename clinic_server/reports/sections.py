@@ -7,6 +7,7 @@ what could not be assessed keeps its row and says why.
 from typing import Any
 
 from clinic_server.reports.document import Json, Say, Section, Table, cells, pick
+from clinic_server.wire.diary import Symptom
 
 Result = dict[str, Any]
 
@@ -342,6 +343,11 @@ def pacing(say: Say, r: Result) -> Section | None:
     )
 
 
+def _mark(say: Say, kind: str) -> str:
+    """Say what was marked; a kind without words is shown as it was stored."""
+    return say.t(f"mark.{kind}") if kind in {s.value for s in Symptom} else kind
+
+
 def symptoms(say: Say, r: Result) -> Section | None:
     """Section 16: also the negative finding is a finding."""
     found = r["symptoms"]
@@ -351,7 +357,7 @@ def symptoms(say: Say, r: Result) -> Section | None:
     rows = [
         [
             say.moment(one["at"]),
-            one["kind"] + (f" {one['note']}" if one["note"] else ""),
+            _mark(say, one["kind"]) + (f" {one['note']}" if one["note"] else ""),
             say.t(f"rhythm.{one['rhythm']}"),
             say.unit(one["mean_bpm"], "bpm"),
         ]

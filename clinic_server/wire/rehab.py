@@ -89,7 +89,7 @@ class RehabGate(BaseModel):
 
 
 RehabEnd = Literal[
-    "finished", "stopped", "chest_pain", "dizzy", "palpitations", "rate_high"
+    "finished", "stopped", "chest_pain", "dizzy", "palpitations", "rate_high", "alarm"
 ]
 
 

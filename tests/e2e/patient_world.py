@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from clinic_server.bus import Bus
 from clinic_server.db import Database
 from clinic_server.main import create_app
 from clinic_server.plans.models import Plan, Task
+from clinic_server.rehab.models import RehabPrescription
 from clinic_server.settings import Settings
 from clinic_server.staff import service as staff
 from clinic_server.staff.models import Role
@@ -97,6 +99,7 @@ def _seed(db: Database) -> tuple[list[dict[str, object]], int, str]:
             if i == 0:
                 entry["code"] = code
                 _tasks(session, patient.id or 0, doctor.id or 0, now)
+                _exercise(session, patient.id or 0, doctor.id or 0, now)
             else:
                 entry |= {"pair": False}
             phones.append(entry)
@@ -126,6 +129,27 @@ def _tasks(session: Session, patient_id: int, doctor_id: int, now: datetime) -> 
         )
 
 
+def _exercise(session: Session, patient_id: int, doctor_id: int, now: datetime) -> None:
+    """Prescribe a session short enough for a test."""
+    session.add(
+        RehabPrescription(
+            patient_id=patient_id,
+            sessions=36,
+            risk="low",
+            low_pct=40,
+            high_pct=60,
+            rest_low_bpm=44,
+            warm_up_s=4,
+            work_s=60,
+            easy_s=30,
+            repeats=2,
+            cool_down_s=30,
+            prescribed_by=doctor_id,
+            prescribed_at=now,
+        )
+    )
+
+
 @contextmanager
 def running(folder: Path) -> Iterator[World]:
     """Run a clinic in this process and its phones in another one."""
@@ -143,6 +167,7 @@ def running(folder: Path) -> Iterator[World]:
         command += ["--server", url, "--data-dir", str(folder / "phones")]
         command += ["--web-port", str(port)]
         env = os.environ | {"OMP_NUM_THREADS": "1", "APP_POLL_S": "1"}
+        env |= {"APP_MINUTE_S": "4"}
         process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
         try:
             web = f"http://127.0.0.1:{port}"
@@ -216,11 +241,21 @@ class Screen:
         """Press what has this name; scroll the page to it as a finger would."""
         found = self.page.get_by_role("button", name=name, exact=exact).first
         found.wait_for(state="attached", timeout=30_000)
+        self._press(found)
+
+    def press_like(self, first: str, then: str) -> None:
+        """Press the button whose name has both words in this order."""
+        named = re.compile(f"{re.escape(first)}.*[，, ]{re.escape(then)}$")
+        found = self.page.get_by_role("button", name=named).first
+        found.wait_for(state="attached", timeout=30_000)
+        self._press(found)
+
+    def _press(self, found: Locator) -> None:
         self._reach(found)
         box = found.bounding_box()
         assert box is not None
         self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        self.page.wait_for_timeout(500)
+        self.page.wait_for_timeout(350)
 
     def _reach(self, found: Locator) -> None:
         size = self.page.viewport_size

@@ -109,6 +109,70 @@ def test_vitals_are_checked_and_sent(world, screen):
             time.sleep(0.2)
 
 
+def _count(world: World, query: str, least: int = 1) -> None:
+    """Wait until the clinic has it."""
+    deadline = time.monotonic() + 20
+    with world.db.read() as session:
+        while len(session.execute(text(query)).all()) < least:
+            assert time.monotonic() < deadline, query
+            session.rollback()
+            time.sleep(0.2)
+
+
+def test_what_one_feels_is_noted_offline_and_arrives_with_its_window(world, screen):
+    world.network(up=False)
+    try:
+        screen.press("不舒服，记下来")
+        screen.press("头晕")
+        screen.press("大约 20 分钟前")
+        shot(screen, "diary-zh")
+        screen.press("记下并发给医院")
+        screen.awaits("已存在手机里")
+        shot(screen, "diary-waits-zh")
+    finally:
+        world.network(up=True)
+    screen.awaits("已发给医院", 40)
+    _count(world, "SELECT id FROM diary_entry WHERE symptoms LIKE '%dizzy%'")
+
+
+def test_each_purpose_is_agreed_to_alone_and_taken_back(world, screen):
+    screen.press("我的")
+    screen.press("我同意什么")
+    screen.press("教学，同意")
+    _count(world, "SELECT id FROM consent WHERE purpose='teaching' AND granted")
+    screen.press("教学，不同意")
+    screen.awaits("不会用于教学")
+    _count(world, "SELECT id FROM consent WHERE purpose='teaching' AND NOT granted")
+    shot(screen, "consents-zh")
+
+
+def test_a_session_is_asked_for_permitted_trained_stopped_and_kept(world, screen):
+    screen.press("我的")
+    screen.press("康复训练")
+    shot(screen, "rehab-ask-zh")
+    for question in ("这两天胸痛过吗？", "比平时气短吗？", "晕倒过吗？", "重了 2 公斤"):
+        screen.press_like(question, "没有")
+    screen.type_into("高压 mmHg", "128")
+    screen.type_into("低压 mmHg", "78")
+    screen.press("静坐 1 分钟")
+    screen.awaits("坐好，手放松")
+    screen.awaits("可以开始", 40)
+    shot(screen, "rehab-ready-zh")
+    screen.press("开始训练")
+    screen.awaits("热身")
+    screen.awaits("快走 第 1 组", 20)
+    screen.awaits("再快一点", 20)
+    shot(screen, "rehab-train-zh")
+    screen.press("停止")
+    screen.awaits("停下来了")
+    shot(screen, "rehab-borg-zh")
+    screen.press("11 轻松")
+    screen.awaits("结果会发给医院")
+    shot(screen, "rehab-done-zh")
+    screen.press("回到首页")
+    _count(world, "SELECT id FROM rehab_session WHERE \"end\"='stopped' AND borg=11")
+
+
 def test_sos_is_held_followed_and_answered(world, screen):
     screen.awaits("求助 SOS")
     screen.hold(SOS, 900)
@@ -205,15 +269,63 @@ def test_a_new_phone_is_enrolled_refuses_the_wrong_patch_and_takes_the_right(
     screen.press("连接 AX-E0")
     screen.awaits("这不是发给您的贴片")
     screen.press("连接 AX-E1")
-    screen.awaits("试信号")
-    screen.awaits("贴片贴着皮肤", 20)
-    shot(screen, "check-zh")
-    screen.press("返回")
+    _first_day(screen)
+    screen.press("回到首页")
     screen.awaits("监护进行中", 40)
+    _something_grave(world, screen)
     assert screen.elsewhere == []
     screen.close()
 
 
+def _first_day(screen: Screen) -> None:
+    screen.awaits("第 1 步，共 5")
+    for purpose in ("监护和诊疗", "给家人看", "教学"):
+        screen.press(f"{purpose}，同意")
+    for purpose in ("研究", "位置"):
+        screen.press_like(purpose, "不同意")
+    shot(screen, "first-consent-zh")
+    screen.press("下一步")
+    screen.awaits("擦干皮肤，等 1 分钟")
+    shot(screen, "first-wear-zh")
+    screen.press("贴好了，试信号")
+    screen.awaits("可以分析", 40)
+    shot(screen, "check-zh")
+    screen.press("好了，回首页")
+    screen.awaits("三个小问题")
+    screen.press("睡一会儿")
+    screen.awaits("请先打 120，不要等")
+    for answer in ("打 120", "擦干皮肤，贴回去", "要，难受自己求助或打 120"):
+        screen.press(answer)
+    shot(screen, "first-teach-zh")
+    screen.press("下一步")
+    screen.awaits("这是练习，不会发给任何人")
+    shot(screen, "first-practise-zh")
+    screen.hold(SOS, 2600)
+    screen.awaits("练好了")
+    screen.press("完成")
+    screen.awaits("第一天都做完了")
+
+
+def _something_grave(world: World, screen: Screen) -> None:
+    screen.press("不舒服，记下来")
+    screen.press("胸痛")
+    screen.press("有 5 分钟以上")
+    screen.press("现在")
+    screen.press("记下并发给医院")
+    screen.awaits("这可能要紧")
+    screen.awaits("打 120")
+    shot(screen, "diary-grave-zh")
+    screen.press("记下并求助")
+    screen.awaits("正在求助")
+    _count(world, "SELECT id FROM diary_entry WHERE grave")
+    said = "SELECT id FROM alarm WHERE rule='E10' AND evidence LIKE '%chest_pain%'"
+    _count(world, said)
+
+
+MORE = {
+    "en": ("Diary", "What I agree to", "Rehab session", "My results"),
+    "zh-CN": ("不舒服日记", "我同意什么", "康复训练", "我的结果"),
+}
 NAMES = {"en": ("Home", "ECG", "Inbox", "Me"), "zh-CN": ("首页", "心电", "信箱", "我的")}
 
 
@@ -235,5 +347,11 @@ def test_no_screen_reaches_over_its_edge(world, browser, lang, percent, width, h
         screen.page.wait_for_timeout(900)
         assert screen.sideways() <= 1, name
         shot(screen, f"{lang}-{percent}-{width}-{place}")
+    if (percent, width) == (200, 360):
+        for place, name in enumerate(MORE[lang]):
+            screen.press(NAMES[lang][3])
+            screen.press(name)
+            assert screen.sideways() <= 1, name
+            shot(screen, f"{lang}-{percent}-{width}-more-{place}")
     assert screen.elsewhere == []
     screen.close()

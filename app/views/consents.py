@@ -1,0 +1,83 @@
+"""What the wearer agrees to: one question at a time, each can be taken back."""
+
+import asyncio
+import functools
+
+import flet as ft
+
+from app.components.kit import (
+    BODY,
+    CARD_HEADLINE,
+    SECONDARY,
+    Ui,
+    button,
+    card,
+    text,
+    title,
+    wrap,
+)
+from app.components.shell import shell
+from app.errors import Offline, ServerRefused
+from clinic_server.wire.consent import Purpose
+
+
+@ft.component
+def Consents(ui: Ui) -> ft.Control:
+    """Show where every purpose stands; the clinic's record first, when there is a line."""
+
+    async def load() -> None:
+        try:
+            ui.phone.care.consents.learn(await ui.phone.api.consents())
+        except (Offline, ServerRefused):
+            return  # what this phone remembers is shown
+        ui.refresh()
+
+    def start() -> None:
+        asyncio.create_task(load())  # noqa: RUF006 (ends by itself, in seconds)
+
+    ft.use_effect(start, [])
+    return shell(
+        ui,
+        "me",
+        title(ui, ui.t("consents.title"), back="me"),
+        card(text(ui, ui.t("consents.how"), BODY)),
+        *purposes(ui),
+    )
+
+
+def purposes(ui: Ui) -> list[ft.Control]:
+    """Lay out the five questions."""
+    return [_purpose(ui, purpose) for purpose in Purpose]
+
+
+def _purpose(ui: Ui, purpose: Purpose) -> ft.Control:
+    consents = ui.phone.care.consents
+    state = consents.granted(purpose)
+
+    def decide(yes: bool) -> None:
+        consents.decide(purpose, yes, ui.phone.view().now)
+        ui.phone.hurry()
+        ui.refresh()
+
+    name = ui.t(f"consents.{purpose}")
+    rows: list[ft.Control] = [
+        text(ui, name, CARD_HEADLINE, bold=True, header=True, line=1.25),
+        text(ui, ui.t(f"consents.{purpose}_why"), BODY),
+        wrap(
+            *[
+                button(
+                    ui,
+                    ui.t("consents.yes" if yes else "consents.no"),
+                    functools.partial(decide, yes),
+                    small=True,
+                    selected=state is yes,
+                    leading=ft.Icons.CHECK if state is yes else None,
+                    spoken=f"{name}，{ui.t('consents.yes' if yes else 'consents.no')}",
+                )
+                for yes in (True, False)
+            ]
+        ),
+    ]
+    if state is False:
+        rows.append(text(ui, ui.t(f"consents.{purpose}_without"), SECONDARY, color="ink2"))
+    return card(*rows, gap=8)

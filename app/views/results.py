@@ -1,0 +1,35 @@
+"""My results: signed reports in the doctor's plain words."""
+
+import functools
+
+import flet as ft
+
+from app.components.kit import BODY, CARD_HEADLINE, SECONDARY, Ui, button, card, text, title
+from app.components.shell import shell
+from app.i18n import say_day
+from clinic_server.wire.care import Advice
+
+
+def results(ui: Ui) -> ft.Control:
+    """List the reports a doctor signed, newest first."""
+    found = [advice for advice in ui.view.inbox if advice.kind == "report"]
+    found.sort(key=lambda advice: advice.sent_at, reverse=True)
+    parts: list[ft.Control] = [title(ui, ui.t("me.results"), back="me")]
+    if not found:
+        parts.append(card(text(ui, ui.t("results.none"), BODY)))
+    parts += [_result(ui, advice) for advice in found]
+    parts.append(text(ui, ui.t("results.one_lead"), SECONDARY, color="ink2"))
+    return shell(ui, "me", *parts)
+
+
+def _result(ui: Ui, advice: Advice) -> ft.Control:
+    zone = ui.phone.care.zone
+    at, now = advice.sent_at.astimezone(zone), ui.view.now.astimezone(zone)
+    when = f"{say_day(at, now, ui.locale)} {at.strftime('%H:%M')}"
+    return card(
+        text(ui, ui.t("results.looked", name=advice.from_name), CARD_HEADLINE, bold=True),
+        text(ui, when, SECONDARY, color="ink2"),
+        text(ui, advice.text, BODY),
+        button(ui, ui.t("results.open"), functools.partial(ui.go, "answer", advice.id)),
+        gap=8,
+    )

@@ -1,0 +1,229 @@
+"""A session on the phone: stages, the word, stop rules; the desk with a clinic beside."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app import rehab
+from app.errors import Offline
+from app.heart_rate import HeartRate, Trust
+from app.notebook import Notebook
+from app.rehab import Before, Pace, Phase, RehabDesk, Training, countable
+from clinic_server.wire.rehab import RehabAsk, RehabGate, RehabSummary, Stage, StageKind
+
+NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
+WELL = Before(False, False, False, False, 128, 78)
+
+
+def gate(**changes: Any) -> RehabGate:
+    stages = [
+        Stage(kind=StageKind.WARM_UP, seconds=10),
+        Stage(kind=StageKind.WORK, seconds=100),
+        Stage(kind=StageKind.COOL_DOWN, seconds=10),
+    ]
+    fields = {
+        "session_id": 7,
+        "permitted": True,
+        "reasons": [],
+        "number": 3,
+        "of": 36,
+        "target_low_bpm": 96,
+        "target_high_bpm": 112,
+        "stop_far_bpm": 20,
+        "stop_after_s": 60,
+        "stop_borg": 17,
+        "stages": stages,
+    } | changes
+    return RehabGate.model_validate(fields)
+
+
+def at_work(bpm: int | None) -> Training:
+    training = Training(gate())
+    training.step(11, bpm)
+    return training
+
+
+@pytest.mark.parametrize(
+    ("bpm", "pace"),
+    [
+        (95, Pace.TOO_SLOW),
+        (96, Pace.JUST_RIGHT),
+        (112, Pace.JUST_RIGHT),
+        (113, Pace.TOO_FAST),
+        (None, Pace.NOT_COUNTABLE),
+    ],
+)
+def test_the_word_follows_the_zone(bpm, pace):
+    assert at_work(bpm).pace is pace
+
+
+def test_nobody_is_hurried_while_warming_up():
+    training = Training(gate())
+    training.step(5, 70)
+    assert training.pace is Pace.GENTLY
+    training.step(1, 113)
+    assert training.pace is Pace.TOO_FAST
+
+
+def test_a_minute_above_the_limit_ends_it_and_a_break_starts_anew():
+    training = at_work(100)
+    for _ in range(59):
+        training.step(1, 113)
+    assert training.end is None
+    training.step(1, 112)
+    for _ in range(20):
+        training.step(1, 113)
+    assert training.end is None
+    slow = Training(gate(stages=[Stage(kind=StageKind.WORK, seconds=600)]))
+    for _ in range(60):
+        slow.step(1, 113)
+    assert slow.end == "rate_high"
+
+
+def test_noise_neither_fills_nor_clears_the_minute_above():
+    training = Training(gate(stages=[Stage(kind=StageKind.WORK, seconds=600)]))
+    for _ in range(59):
+        training.step(1, 120)
+    for _ in range(100):
+        training.step(1, None)
+    assert training.end is None
+    training.step(1, 120)
+    assert training.end == "rate_high"
+
+
+def test_far_above_ends_it_within_seconds():
+    training = at_work(132)
+    assert training.end == "rate_high"
+    short = at_work(100)
+    short.step(2, 132)
+    assert short.end is None
+    short.step(1, 132)
+    assert short.end == "rate_high"
+
+
+def test_the_end_is_the_end_and_the_summary_is_of_what_was_counted():
+    training = Training(gate())
+    training.step(10, 100)
+    training.step(50, 100)
+    training.step(50, None)
+    training.step(10, 110)
+    assert training.end == "finished"
+    training.step(10, 200)
+    summary = training.summary(NOW, 13)
+    assert (summary.trained_s, summary.good_s, summary.max_bpm) == (120, 70, 110)
+    assert summary.mean_bpm == 101
+    assert summary.in_zone_s == 50, "warming up and cooling down do not count"
+
+
+def seen(bpm: int | None, events: tuple[int, ...] = ()) -> Any:
+    return SimpleNamespace(
+        on_skin=True,
+        rate=HeartRate(bpm, Trust.GOOD if bpm else Trust.NONE),
+        events=tuple(SimpleNamespace(alarm_id=n) for n in events),
+    )
+
+
+def test_a_doubtful_rate_does_not_count():
+    assert countable(seen(70)) == 70
+    view = seen(70)
+    view.on_skin = False
+    assert countable(view) is None
+    view = seen(70)
+    view.rate = HeartRate(70, Trust.POOR)
+    assert countable(view) is None
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Notebook:
+    return Notebook(tmp_path / "notebook.sqlite")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds that take no time."""
+    real = asyncio.sleep
+
+    async def sleep(_seconds: float) -> None:
+        await real(0.002)
+
+    monkeypatch.setattr(
+        rehab, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep})
+    )
+
+
+async def reach(desk: RehabDesk, phase: Phase) -> None:
+    for _ in range(2000):
+        if desk.phase is phase:
+            return
+        await asyncio.sleep(0.002)
+    raise AssertionError(f"{desk.phase}, not {phase}")
+
+
+def test_a_session_goes_from_questions_to_the_summary(notebook):
+    asked: list[RehabAsk] = []
+
+    async def clinic(ask: RehabAsk) -> RehabGate:
+        asked.append(ask)
+        if len(asked) == 1:
+            raise Offline
+        return gate()
+
+    async def go() -> None:
+        desk = RehabDesk(notebook, clinic, lambda: NOW)
+        desk.rest(WELL, lambda: seen(64), 5)
+        await reach(desk, Phase.NO_ANSWER)
+        desk.ask_again()
+        await reach(desk, Phase.READY)
+        desk.begin(lambda: seen(100))
+        await reach(desk, Phase.TRAIN)
+        desk.stop("dizzy")
+        assert desk.phase is Phase.BORG
+        desk.finish(15)
+        desk.finish(19)
+        assert desk.phase is Phase.DONE
+
+    asyncio.run(go())
+    assert asked[0] == asked[1], "asked again with the same number and answers"
+    assert (asked[0].rest_bpm, asked[0].rest_good_s, asked[0].rest_s) == (64, 5, 5)
+    (message,) = notebook.messages()
+    assert (message.kind, message.target) == ("rehab", "7")
+    summary = RehabSummary.model_validate_json(message.body)
+    assert (summary.end, summary.borg) == ("dizzy", 15)
+
+
+def test_a_new_alarm_at_the_clinic_ends_the_session_an_old_one_does_not(notebook):
+    async def clinic(_ask: RehabAsk) -> RehabGate:
+        return gate()
+
+    async def go() -> None:
+        desk = RehabDesk(notebook, clinic, lambda: NOW)
+        desk.rest(WELL, lambda: seen(64), 3)
+        await reach(desk, Phase.READY)
+        views = iter([seen(100, (1,))] * 3)
+        desk.begin(lambda: next(views, seen(100, (1, 2))))
+        await reach(desk, Phase.BORG)
+        assert desk.training is not None
+        assert desk.training.end == "alarm"
+
+    asyncio.run(go())
+
+
+def test_nothing_starts_that_was_refused(notebook):
+    async def clinic(_ask: RehabAsk) -> RehabGate:
+        return gate(permitted=False, reasons=["rate_high"], stages=[])
+
+    async def go() -> None:
+        desk = RehabDesk(notebook, clinic, lambda: NOW)
+        desk.rest(WELL, lambda: seen(130), 3)
+        await reach(desk, Phase.REFUSED)
+        desk.begin(lambda: seen(100))
+        desk.stop("stopped")
+        desk.finish(11)
+        assert desk.phase is Phase.REFUSED
+
+    asyncio.run(go())
+    assert notebook.messages() == []
