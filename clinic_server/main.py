@@ -17,6 +17,7 @@ from clinic_server.alarms import routes as alarms_routes
 from clinic_server.alarms import routes_me as alarms_routes_me
 from clinic_server.analysis.canary import Canary
 from clinic_server.analysis.live import LiveAnalysis
+from clinic_server.analysis.wearer import WearerWatch
 from clinic_server.bus import Bus
 from clinic_server.consents import routes as consents_routes
 from clinic_server.console import ecg as console_ecg
@@ -157,7 +158,8 @@ def create_app(
     live = LiveAnalysis(db, bus, clock, ZoneInfo(settings.time_zone))
     reports = ReportRunner(clinic)
     canary = (_canary_tick(Canary(clinic)),) if settings.canary else ()
-    ticks = (*TICKS, _report_tick(reports), _PLACE_DIARY, *canary)
+    wearers = Tick("analysis.wearer", 60, WearerWatch().sweep)
+    ticks = (*TICKS, _report_tick(reports), _PLACE_DIARY, wearers, *canary)
     runner = TickRunner(clinic, ticks)
 
     @asynccontextmanager

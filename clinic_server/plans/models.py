@@ -52,6 +52,8 @@ class WorkKind(StrEnum):
     CALL_PATIENT = "call_patient"
     CALL_FAMILY = "call_family"
     CONTACT_LOST = "contact_lost"
+    CHECK_WEARER = "check_wearer"
+    """The heart of a new recording does not look like the patient's."""
 
 
 class WorkItem(SQLModel, table=True):
