@@ -36,6 +36,12 @@ def granted(session: Session, patient_id: int, purpose: Purpose) -> bool:
     return states[purpose].granted is True
 
 
+def withheld(session: Session, patient_id: int, purpose: Purpose) -> bool:
+    """Whether a purpose was refused or taken back; never asked is not refused."""
+    states = {state.purpose: state for state in states_of(session, patient_id)}
+    return states[purpose].granted is False
+
+
 def decide(
     session: Session, issue: Issue, decisions: list[ConsentDecision], now: datetime
 ) -> list[Purpose]:

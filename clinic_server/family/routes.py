@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from clinic_server import timewords
+from clinic_server.consents import service as consents
 from clinic_server.deps import (
     App,
     AppDep,
@@ -25,7 +26,7 @@ from clinic_server.deps import (
     client_address,
 )
 from clinic_server.devices.auth import CurrentIssue
-from clinic_server.errors import NotFound
+from clinic_server.errors import Forbidden, NotFound
 from clinic_server.family import pin as pins
 from clinic_server.family import service
 from clinic_server.family.models import FamilyLink
@@ -34,6 +35,7 @@ from clinic_server.patients import service as patients
 from clinic_server.staff.auth import CurrentStaff, Physician
 from clinic_server.templating import fill
 from clinic_server.wire.care import FamilyLinkCreate, FamilyLinkView
+from clinic_server.wire.consent import Purpose
 
 router = APIRouter()
 RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -214,6 +216,8 @@ def make_link(
     now: ClockDep,
 ) -> FamilyLinkView:
     """Make a link; its address is in this answer only."""
+    if consents.withheld(session, issue.patient_id, Purpose.FAMILY):
+        raise Forbidden("family.no_consent")
     link, token = service.create_link(
         session,
         patient_id=issue.patient_id,

@@ -62,6 +62,11 @@ def test_taking_back_the_family_closes_its_pages(clinic: Clinic, ward: Ward) -> 
     put(phone, ("family", False, 9))
     (closed,) = phone.http.get("/api/me/family", headers=phone.headers).json()
     assert closed["revoked_at"] is not None
+    refused = phone.http.post("/api/me/family", json=link, headers=phone.headers)
+    assert (refused.status_code, refused.json()["code"]) == (403, "family.no_consent")
+    put(phone, ("family", True, 20))
+    again = phone.http.post("/api/me/family", json=link, headers=phone.headers)
+    assert again.status_code == 201
 
 
 def test_a_nurse_hears_when_care_is_taken_back(clinic: Clinic, ward: Ward) -> None:
