@@ -1,0 +1,117 @@
+"""A Holter record comes in on the desk's page, also after the line was lost half way."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wfdb
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from sqlmodel import select
+
+from clinic_server.recordings.models import Recording
+from tests import factories as make
+from tests.e2e.console_world import CHROMIUM, CLIPPED, Ward, launch, look, ward_in
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium here"),
+]
+N_SAMPLES = 250 * 1200
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Iterator[Ward]:
+    with ward_in(tmp_path) as ward:
+        yield ward
+
+
+def record(folder: Path) -> list[Path]:
+    rng = np.random.default_rng(2)
+    wfdb.wrsamp(
+        "holter",
+        fs=250,
+        units=["mV"] * 3,
+        sig_name=["I", "II", "V5"],
+        p_signal=rng.normal(0, 0.2, (N_SAMPLES, 3)),
+        fmt=["16"] * 3,
+        adc_gain=[200.0] * 3,
+        baseline=[0] * 3,
+        write_dir=str(folder),
+    )
+    return [folder / "holter.hea", folder / "holter.dat"]
+
+
+def opened(page: Page, url: str) -> Page:
+    page.goto(f"{url}/sign-in?next=/desk/import")
+    page.fill("[name=username]", "zhang")
+    page.fill("[name=password]", make.PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url("**/desk/import")
+    return page
+
+
+def test_a_record_goes_on_after_the_line_was_lost(
+    browser: Browser, ward: Ward, tmp_path: Path
+) -> None:
+    patient = ward.admit("彭秋菊", sent_s=None)
+    files = record(tmp_path)
+    context, looker = look(browser, ward)
+    page = opened(looker.page, ward.url)
+    assert page.evaluate(CLIPPED) == []
+    sent: list[str] = []
+
+    def line(route: Route) -> None:
+        if len(sent) == 3:  # the header and two chunks are through
+            route.abort()
+            return
+        sent.append(route.request.url.rsplit("?", 1)[1])
+        route.continue_()
+
+    page.route("**/desk/imports/*/files/*", line)
+    page.select_option("#import-patient", str(patient))
+    page.set_input_files("#import-files", files)
+    page.click("#import-go")
+    expect(page.locator("#import-problem")).to_be_visible()
+    page.unroute("**/desk/imports/*/files/*")
+    again: list[str] = []
+    page.on(
+        "request",
+        lambda r: again.append(r.url.rsplit("?", 1)[1]) if "/files/" in r.url else None,
+    )
+    page.click("#import-go")
+    expect(page.locator("#import-said")).to_contain_text("已导入", timeout=60_000)
+    assert not set(again) & set(sent), "what was sent is not sent again"
+    page.click("#import-open")
+    page.wait_for_url(f"**/console/patients/{patient}")
+    with ward.db.read() as session:
+        (stored,) = session.exec(
+            select(Recording).where(Recording.patient_id == patient)
+        ).all()
+    assert (stored.close_reason, stored.stored_samples) == ("imported", N_SAMPLES)
+    context.close()
+
+
+def test_a_bad_file_is_refused_in_words(
+    browser: Browser, ward: Ward, tmp_path: Path
+) -> None:
+    patient = ward.admit("彭秋菊", sent_s=None)
+    bad = tmp_path / "letter.edf"
+    bad.write_text("no recording")
+    context, looker = look(browser, ward)
+    page = opened(looker.page, ward.url)
+    page.select_option("#import-patient", str(patient))
+    page.set_input_files("#import-files", bad)
+    page.click("#import-go")
+    problem = page.locator("#import-problem")
+    expect(problem).to_contain_text("不是 WFDB、EDF 或 ISHNE", timeout=30_000)
+    assert looker.complaints == []
+    context.close()
