@@ -3,7 +3,7 @@
 import json
 import secrets
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -282,10 +282,11 @@ def staff_named(session: Session, username: str) -> Staff:
 
 
 def patient_without_unit(session: Session) -> Patient:
-    """Find somebody who wears nothing yet."""
+    """Find somebody the nurse may see who wears nothing yet."""
+    nurse = staff_named(session, "chen")
     return next(
         patient
-        for patient in session.exec(select(Patient).order_by(Patient.place))
+        for patient in patients.patients_of(session, nurse, datetime.now(UTC))
         if devices.open_issue_of(session, patient.id or 0) is None
     )
 
