@@ -1,6 +1,6 @@
 """What the desk sees: the fleet by state, loans by due date, what to do now."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -26,6 +26,7 @@ STATES = (
 )  # fmt: skip
 """The twelve filters, in the order a unit goes through them."""
 SOON_DAYS = 3
+SHOWN_WORK = 40
 MONTH = timedelta(days=30)
 
 
@@ -65,9 +66,9 @@ class UnitRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkRow:
-    """One line of the nurse's worklist."""
+    """One line of the nurse's worklist; the same task missed often is one call."""
 
-    id: int
+    ids: tuple[int, ...]
     kind: str
     task: str
     label: str
@@ -102,6 +103,8 @@ class Desk:
     loans: list[LoanRow]
     units: list[UnitRow]
     work: list[WorkRow]
+    """The first `SHOWN_WORK`."""
+    more_work: int
     month: Month
     patients: list[Patient]
 
@@ -125,11 +128,13 @@ def desk(session: Session, staff: Staff, now: datetime, zone: ZoneInfo) -> Desk:
         _unit(session, unit, by_serial.get(unit.serial))
         for unit in devices.all_units(session)
     ]
+    work = _work(plans.worklist(session), known, now, today(now, zone))
     return Desk(
         counts=dict(Counter(unit.state for unit in units)),
         loans=sorted(loans, key=lambda loan: (loan.days_left, loan.serial)),
         units=units,
-        work=_work(plans.worklist(session), known, now, today(now, zone)),
+        work=work[:SHOWN_WORK],
+        more_work=max(0, len(work) - SHOWN_WORK),
         month=_month(session, units, len(out), now, zone),
         patients=list(known.values()),
     )
@@ -193,31 +198,39 @@ def _work(
     today: date,
 ) -> list[WorkRow]:
     """Order by `rank.order`; the longest-waiting of equals first."""
+    groups: dict[tuple[object, ...], list[WorkItem]] = defaultdict(list)
+    for item in items:
+        if item.patient_id in known:
+            missed = item.kind is WorkKind.MISSED_TASK
+            alike = item.detail.get("task") if missed else item.id
+            groups[item.patient_id, item.kind, alike].append(item)
     rows = [
-        WorkRow(
-            id=item.id or 0,
-            kind=item.kind.value,
-            task=str(item.detail.get("task", "")),
-            label=str(item.detail.get("label", "")),
-            patient_name=known[item.patient_id].name,
-            patient_phone=known[item.patient_id].phone,
-            raised_at=item.raised_at,
-            since=datetime.fromisoformat(item.detail["since"])
-            if "since" in item.detail
-            else item.raised_at,
-            risk=rank.risk(known[item.patient_id], today),
-            serial=str(item.detail.get("serial", "")),
-        )
-        for item in items
-        if item.patient_id in known
+        _work_row(group, known[group[0].patient_id], today) for group in groups.values()
     ]
     return sorted(
         rows,
         key=lambda row: (
             rank.order(WorkKind(row.kind), row.risk, now - row.since),
             row.since,
-            row.id,
+            row.ids,
         ),
+    )
+
+
+def _work_row(group: Sequence[WorkItem], patient: Patient, today: date) -> WorkRow:
+    first = group[0]
+    since = first.detail.get("since")
+    return WorkRow(
+        ids=tuple(item.id or 0 for item in group),
+        kind=first.kind.value,
+        task=str(first.detail.get("task", "")),
+        label=str(first.detail.get("label", "")),
+        patient_name=patient.name,
+        patient_phone=patient.phone,
+        raised_at=first.raised_at,
+        since=datetime.fromisoformat(since) if since else first.raised_at,
+        risk=rank.risk(patient, today),
+        serial=str(first.detail.get("serial", "")),
     )
 
 

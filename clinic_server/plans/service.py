@@ -48,6 +48,8 @@ __all__ = [
     "worklist",
 ]
 
+SWEPT_AT_ONCE = 200
+"""Uploads wait while a sweep writes: after an outage the rest follows in 10 s steps."""
 DONE_IN_APP = frozenset(
     {TaskKind.SPOT_ECG, TaskKind.VITALS, TaskKind.QUESTIONNAIRE, TaskKind.REHAB}
 )
@@ -301,7 +303,9 @@ def finish(
 
 
 def sweep(session: Session, now: datetime) -> int:
-    """Open what is due and mark what was missed; safe to run twice and anywhere.
+    """Open what is due and mark what was missed, a bounded part at a time.
+
+    Safe to run twice and anywhere.
 
     Returns
     -------
@@ -310,7 +314,10 @@ def sweep(session: Session, now: datetime) -> int:
     """
     changed = 0
     for task in session.exec(
-        select(Task).where(Task.state == TaskState.PLANNED, Task.opens_at <= now)
+        select(Task)
+        .where(Task.state == TaskState.PLANNED, Task.opens_at <= now)
+        .order_by(col(Task.opens_at))
+        .limit(SWEPT_AT_ONCE)
     ).all():
         task.state = TaskState.DUE
         task.reminded_at = now
@@ -325,7 +332,10 @@ def sweep(session: Session, now: datetime) -> int:
         )
         changed += 1
     for task in session.exec(
-        select(Task).where(Task.state == TaskState.DUE, Task.grace_until <= now)
+        select(Task)
+        .where(Task.state == TaskState.DUE, Task.grace_until <= now)
+        .order_by(col(Task.grace_until))
+        .limit(SWEPT_AT_ONCE)
     ).all():
         task.state = TaskState.MISSED
         task.missed_at = now

@@ -155,3 +155,18 @@ def test_labels_and_wristbands_are_pdf(clinic, ward, nurse, path):
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/pdf"
     assert answer.content.startswith(b"%PDF")
+
+
+def test_the_same_task_missed_often_is_one_call_with_one_outcome(clinic, ward, nurse):
+    zhang = clinic.sign_in("zhang")
+    plan = {"template": "after_pci", "starts_on": "2026-11-23"}
+    zhang.post(f"/console/patients/{ward.patient_id}/plan", json=plan)
+    at(clinic, 2026, 11, 28, 2)
+    clinic.tick("plans.sweep")
+    page = nurse().get("/desk").text
+    assert "Missed: Measure blood pressure 4\u00a0times" in page
+    group = page.split('data-work="')[1].split('"')[0].split(",")
+    browser = nurse()
+    for item in group:
+        done = browser.post(f"/desk/work/{item}/done", json={"outcome": "reached"})
+        assert done.status_code == 204
