@@ -198,6 +198,8 @@ class Care:
                 if refused.passing or refused.revoked or keep:
                     raise
                 self.refused = refused.problem.code
+                if message.kind == "diary":
+                    self.diary.refused(message.target)
             self._notebook.sent(message.place)
         return bool(waiting)
 
@@ -239,7 +241,16 @@ class Care:
         self.home, self.inbox, self.asked_at = None, [], None
         self._heard, self._ringing = set(), set()
         self.rehab.leave()
-        for name in ("home", "inbox", "heard", "snoozed", "sos", "consents", "diary"):
+        for name in (
+            "home",
+            "inbox",
+            "heard",
+            "snoozed",
+            "sos",
+            "consents",
+            "diary",
+            "diary_refused",
+        ):
             self._notebook.drop(name)
         for message in self._notebook.messages():
             self._notebook.sent(message.place)

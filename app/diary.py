@@ -9,6 +9,7 @@ from clinic_server.wire.diary import DiaryNote, Symptom
 
 KEPT = 50
 _NOTE = "diary"
+_REFUSED = "diary_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,17 @@ class Diary:
     def entries(self) -> list[DiaryNote]:
         """Return what was noted on this phone, newest first."""
         return [DiaryNote.model_validate(one) for one in self._notebook.get(_NOTE, [])]
+
+    def refused(self, client_id: str) -> None:
+        """Note that the clinic would not take an entry: it is never shown as sent."""
+        known = self._notebook.get(_REFUSED, [])
+        self._notebook.put(_REFUSED, [client_id, *known][:KEPT])
+
+    def fate(self, note: DiaryNote) -> str:
+        """Return ``waits``, ``refused`` or ``sent``."""
+        if note.client_id in self.waiting():
+            return "waits"
+        return "refused" if note.client_id in self._notebook.get(_REFUSED, []) else "sent"
 
     def waiting(self) -> set[str]:
         """Return the numbers of entries that are not at the clinic yet."""

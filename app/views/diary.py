@@ -98,11 +98,10 @@ def Diary(ui: Ui) -> ft.Control:
         )
     parts: list[ft.Control] = [title(ui, ui.t("diary.title"), back="home")]
     if kept is not None:
-        waits = kept.client_id in ui.phone.care.diary.waiting()
         parts += [
             card(
                 text(ui, ui.t("diary.kept"), CARD_HEADLINE, bold=True),
-                text(ui, ui.t("diary.waits" if waits else "diary.sent"), BODY),
+                text(ui, ui.t(f"diary.{ui.phone.care.diary.fate(kept)}"), BODY),
                 text(ui, ui.t("diary.worse"), BODY, bold=True),
                 button(
                     ui, ui.t("app.to_home"), functools.partial(ui.go, "home"), primary=True
@@ -111,7 +110,7 @@ def Diary(ui: Ui) -> ft.Control:
             ),
             *_list(ui),
         ]
-        return shell(ui, "home", *parts)
+        return shell(ui, "home", *parts, part="kept")
 
     def toggle(name: str) -> None:
         set_chosen(chosen ^ {name})
@@ -189,7 +188,7 @@ def _yes_no(
 def _list(ui: Ui) -> list[ft.Control]:
     """Show what was noted lately, and what still waits."""
     diary, zone = ui.phone.care.diary, ui.phone.care.zone
-    waiting, now = diary.waiting(), ui.view.now.astimezone(zone)
+    now = ui.view.now.astimezone(zone)
     rows: list[ft.Control] = []
     for note in diary.entries()[:SHOWN]:
         at = note.noted_at.astimezone(zone)
@@ -197,7 +196,7 @@ def _list(ui: Ui) -> list[ft.Control]:
         if ui.locale == "en":
             what = what.replace("，", ", ")
         moment = f"{say_day(at, now, ui.locale)} {at.strftime('%H:%M')}"
-        state = "diary.row_waits" if note.client_id in waiting else "diary.row_sent"
+        state = f"diary.row_{diary.fate(note)}"
         rows.append(
             ft.Column(
                 [

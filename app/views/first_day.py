@@ -41,6 +41,7 @@ def FirstDay(ui: Ui) -> ft.Control:
                 title(ui, ui.t("first.done"), back="home"),
                 card(text(ui, ui.t("first.done_how"), BODY), ground="ok-tint"),
                 button(ui, ui.t("app.to_home"), home, primary=True),
+                part="done",
             )
 
 

@@ -59,6 +59,11 @@ def rehab(ui: Ui) -> ft.Control:
             return _done(ui, desk)
 
 
+def _page(ui: Ui, place: str, *content: ft.Control, nav: bool = True) -> ft.Control:
+    """Lay out one phase; each is a page of its own."""
+    return shell(ui, place, *content, nav=nav, part=ui.phone.care.rehab.phase)
+
+
 @ft.component
 def Questions(ui: Ui) -> ft.Control:
     """Ask what forbids training; blood pressure is measured, not guessed."""
@@ -132,7 +137,7 @@ def Questions(ui: Ui) -> ft.Control:
         )
     label = ui.t("rehab.to_rest" if ready else "rehab.answer_all")
     parts.append(button(ui, label, go if ready else None, primary=True))
-    return shell(ui, "home", *parts)
+    return _page(ui, "home", *parts)
 
 
 def _number(typed: str) -> int | None:
@@ -146,7 +151,7 @@ def _rest(ui: Ui, desk: RehabDesk) -> ft.Control:
         ui.t("rehab.waiting") if waiting else ui.t("rehab.rest_left", s=desk.rest_left_s)
     )
     good = countable(ui.view) is not None
-    return shell(
+    return _page(
         ui,
         "home",
         title(ui, ui.t("rehab.rest"), back="home"),
@@ -175,7 +180,7 @@ def _no_answer(ui: Ui, desk: RehabDesk) -> ft.Control:
         desk.ask_again()
         ui.refresh()
 
-    return shell(
+    return _page(
         ui,
         "home",
         title(ui, ui.t("rehab.no_answer"), back="home"),
@@ -187,7 +192,7 @@ def _no_answer(ui: Ui, desk: RehabDesk) -> ft.Control:
 
 def _refused(ui: Ui, desk: RehabDesk) -> ft.Control:
     reasons = desk.gate.reasons if desk.gate else []
-    return shell(
+    return _page(
         ui,
         "home",
         title(ui, ui.t("rehab.refused"), back="home"),
@@ -216,7 +221,7 @@ def _ready(ui: Ui, desk: RehabDesk) -> ft.Control:
 
     minutes = max(1, round(sum(stage.seconds for stage in gate.stages) / 60))
     zone = ui.t("rehab.zone", low=gate.target_low_bpm, high=gate.target_high_bpm)
-    return shell(
+    return _page(
         ui,
         "home",
         title(ui, ui.t("rehab.ready"), _count(ui, gate), back="home"),
@@ -249,7 +254,7 @@ def _train(ui: Ui, desk: RehabDesk) -> ft.Control:
 
     place, left_s = training.place
     stages = training.gate.stages
-    return shell(
+    return _page(
         ui,
         "home",
         title(ui, _stage_name(ui, stages, place), _count(ui, training.gate)),
@@ -258,7 +263,6 @@ def _train(ui: Ui, desk: RehabDesk) -> ft.Control:
         card(text(ui, ui.t("rehab.stop_when"), BODY)),
         button(ui, ui.t("rehab.stop"), stop, ink_ground=True, leading=ft.Icons.PAUSE),
         nav=False,
-        part="train",
     )
 
 
@@ -415,7 +419,7 @@ def _borg(ui: Ui, desk: RehabDesk) -> ft.Control:
     parts.append(
         card(text(ui, ui.t("rehab.borg"), CARD_HEADLINE, bold=True, header=True), *levels)
     )
-    return shell(ui, "home", *parts, part="borg")
+    return _page(ui, "home", *parts)
 
 
 def _tick_off(ui: Ui) -> None:
@@ -436,7 +440,7 @@ def _done(ui: Ui, desk: RehabDesk) -> ft.Control:
         return Questions(ui)
     minutes = round(training.elapsed_s / 60)
     share = round(100 * training.in_zone_s / training.good_s) if training.good_s else 0
-    return shell(
+    return _page(
         ui,
         "home",
         title(ui, ui.t("rehab.done"), _count(ui, training.gate)),

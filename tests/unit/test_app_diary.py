@@ -61,6 +61,18 @@ def test_an_entry_survives_a_restart_and_a_grave_one_goes_first(notebook, tmp_pa
     again.close()
 
 
+def test_what_the_clinic_would_not_take_is_never_shown_as_sent(notebook):
+    diary = Diary(notebook)
+    one, two = (diary.compose(NOW, WHENS[0], (Symptom.DIZZY,)) for _ in range(2))
+    diary.keep(one)
+    diary.keep(two)
+    assert diary.fate(one) == "waits"
+    for message in notebook.messages():
+        notebook.sent(message.place)
+    diary.refused(one.client_id)
+    assert (diary.fate(one), diary.fate(two)) == ("refused", "sent")
+
+
 def test_a_call_taken_back_before_it_left_takes_its_entry_along(notebook, tmp_path):
     spool = Spool(tmp_path / "spool.sqlite", 2**24)
     sos, diary = SosDesk(notebook, spool), Diary(notebook)
