@@ -109,13 +109,12 @@ def test_a_grave_entry_raises_one_emergency_however_often_it_comes(
 
 def test_what_is_grave_is_what_the_rule_names(clinic: Clinic, ward: Ward) -> None:
     phone = clinic.phone(ward.code)
-    for i, (symptom, more) in enumerate(
-        (
-            ("chest_pain", {"lasted_5_min": False}),
-            ("dyspnoea", {"severe": False}),
-            ("dizzy", {"severe": True, "lasted_5_min": True}),
-        )
-    ):
+    mild: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("chest_pain", {"lasted_5_min": False}),
+        ("dyspnoea", {"severe": False}),
+        ("dizzy", {"severe": True, "lasted_5_min": True}),
+    )
+    for i, (symptom, more) in enumerate(mild):
         post(phone, entry(symptom, client_id=f"not-grave-{i}", **more))
     assert alarms(clinic) == []
     post(phone, entry("chest_pain", client_id="grave-one", lasted_5_min=True))

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from clinic_server.desk.models import LoanReminder
 from clinic_server.plans.models import WorkItem
@@ -19,19 +19,19 @@ def nurse(clinic, ward):
     return lambda: clinic.sign_in("chen")
 
 
-def at(clinic, *when):
-    clinic.clock.now = datetime(*when, tzinfo=UTC)
+def at(clinic, year, month, day, hour=0, minute=0):
+    clinic.clock.now = datetime(year, month, day, hour, minute, tzinfo=UTC)
 
 
 def rungs(clinic):
     with clinic.read() as session:
-        rows = session.exec(select(LoanReminder).order_by(LoanReminder.rung)).all()
+        rows = session.exec(select(LoanReminder).order_by(col(LoanReminder.rung))).all()
     return [(row.rung, row.advice_id is not None) for row in rows]
 
 
 def lines(clinic):
     with clinic.read() as session:
-        rows = session.exec(select(WorkItem).order_by(WorkItem.id)).all()
+        rows = session.exec(select(WorkItem).order_by(col(WorkItem.id))).all()
     return [(row.kind.value, row.outcome, row.done_at is not None) for row in rows]
 
 

@@ -41,7 +41,7 @@ def loan(clinic, ward, clock):
         clock.forward(seconds=30)
         while live.round():
             pass
-        return phone.recording_id
+        return str(phone.recording_id)
 
     return record
 
