@@ -276,16 +276,14 @@ addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !sheet.hidden) close();
 });
 
-// A scanner types fast and ends with Enter, wherever the focus is.
-let burst = "";
-let last = 0;
+// A scanner is a keyboard that ends with Enter: wherever the focus is, its first key takes
+// the scan field, so that no letter of a number is lost on a busy machine.
 addEventListener("keydown", (event) => {
   if (event.target.matches("input,select,textarea") || !sheet.hidden) return;
-  const now = performance.now();
-  if (now - last > 50) burst = "";
-  last = now;
-  if (event.key === "Enter" && burst.length >= 4) scanned(burst);
-  else if (event.key.length === 1) burst += event.key;
+  if (event.key.length !== 1 || event.key === " ") return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  scan.value = "";
+  scan.focus(); // the key itself is typed there
 });
 
 for (const button of $$("[data-return]")) {
