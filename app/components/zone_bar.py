@@ -1,4 +1,4 @@
-"""Where the heart rate lies: slow on the left, the zone in the middle, fast on the right."""
+"""Where the heart rate lies: slow on the left, fast on the right, the zone between."""
 
 import flet as ft
 import flet.canvas as cv
