@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
@@ -78,9 +79,15 @@ def import_record(
     if not present.any():
         raise Unprocessable("recordings.bad_file", reason="no_signal")
     create = _describe(source, leads, gain, time_zone, now)
-    rows = importing.pack(create, counts, present)
-    digest = "".join(row["sha256"] for row in rows)
+    digest = sha256(counts.tobytes() + present.tobytes()).hexdigest()
     recording_id = str(uuid5(NAMESPACE_URL, f"anxin:{patient.id}:{source.name}:{digest}"))
+    with db.read() as session:
+        known = session.get(Recording, recording_id)
+    if known is not None and importing.is_imported(known):
+        return known
+    if known is not None:  # a file without a start got one when it came first
+        create = create.model_copy(update={"started_at": known.started_at})
+    rows = importing.pack(create, counts, present)
     with db.write() as session:
         recording = recordings_service.announce(
             session,
