@@ -2,8 +2,8 @@
 
 import io
 import json
-import time
 import sqlite3
+import time
 from pathlib import Path
 
 import numpy as np
