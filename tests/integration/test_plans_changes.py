@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from clinic_server.patients import service as patients
 from clinic_server.plans.models import Task, WorkItem
@@ -31,7 +31,7 @@ def people(clinic, ward):
 def task_of(clinic, kind):
     with clinic.read() as session:
         return session.exec(
-            select(Task).where(Task.kind == kind).order_by(Task.opens_at)
+            select(Task).where(Task.kind == kind).order_by(col(Task.opens_at))
         ).first()
 
 
