@@ -19,7 +19,6 @@ from clinic_server.analysis.canary import Canary
 from clinic_server.analysis.live import LiveAnalysis
 from clinic_server.analysis.wearer import WearerWatch
 from clinic_server.bus import Bus
-from clinic_server.consents import routes as consents_routes
 from clinic_server.console import ecg as console_ecg
 from clinic_server.console import limits as console_limits
 from clinic_server.console import pages as console_pages
@@ -35,6 +34,7 @@ from clinic_server.devices import routes as devices_routes
 from clinic_server.diary import routes as diary_routes
 from clinic_server.diary import service as diary_service
 from clinic_server.errors import NotFound
+from clinic_server.family import consent_routes
 from clinic_server.family import routes as family_routes
 from clinic_server.ingest import routes as ingest_routes
 from clinic_server.ingest.writer import SegmentWriter
@@ -55,7 +55,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     alarms_routes.router,
     plans_routes.router,
     diary_routes.router,
-    consents_routes.router,
+    consent_routes.router,
     rehab_routes.router,
     family_routes.router,
     reports_routes.router,
