@@ -54,6 +54,12 @@ class Limits:
     sign_in_address: RateLimiter = field(
         default_factory=lambda: RateLimiter("staff.too_many_tries", 20, 60)
     )
+    family: RateLimiter = field(
+        default_factory=lambda: RateLimiter("family.too_many_tries", 30, 60)
+    )
+    family_pin: RateLimiter = field(
+        default_factory=lambda: RateLimiter("family.too_many_tries", 20, 60)
+    )
     pairing: RateLimiter = field(
         default_factory=lambda: RateLimiter("devices.too_many_tries", 5, 600)
     )

@@ -30,7 +30,6 @@ from clinic_server.errors import Forbidden, NotFound
 from clinic_server.family import pin as pins
 from clinic_server.family import service
 from clinic_server.family.models import FamilyLink
-from clinic_server.limiter import RateLimiter
 from clinic_server.patients import service as patients
 from clinic_server.staff.auth import CurrentStaff, Physician
 from clinic_server.templating import fill
@@ -45,8 +44,6 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex, nofollow",
 }
-_opening = RateLimiter("family.too_many_tries", 30, 60)
-_guessing = RateLimiter("family.too_many_tries", 20, 60)
 
 
 def _cookie_name(app: App) -> str:
@@ -59,7 +56,7 @@ def open_page(
     locale: LocaleDep,
 ) -> Response:  # fmt: skip
     """Trade the scanned token for a cookie and leave it out of the address bar."""
-    _opening.check(client_address(request), now)
+    app.limits.family.check(client_address(request), now)
     cookie = service.open_token(session, token[:128], now)
     if cookie is None:
         return _closed(app, locale)
@@ -108,7 +105,7 @@ def enter_pin(
     pin: Annotated[str, Form(max_length=32)] = "",
 ) -> Response:
     """Open the page with its PIN; wrong tries are counted even though they fail."""
-    _guessing.check(client_address(request), now)
+    app.limits.family_pin.check(client_address(request), now)
     cookie = request.cookies.get(_cookie_name(app))
     answer, link = pins.try_pin(session, cookie, pin.strip(), now)
     if answer is pins.PinAnswer.OPEN:

@@ -98,11 +98,13 @@ def test_too_many_waiting_uploads_are_told_to_come_back(
     monkeypatch.setattr(queue, "maxsize", 1)
     with clinic.write() as session:  # nobody else can write: the queue fills up
         recordings.locked(session, phone.recording_id)
-        stuck = [threading.Thread(target=phone.put, args=(seq,)) for seq in range(2)]
-        for thread in stuck:
-            thread.start()
+        stuck: list[threading.Thread] = []
+        # the writer takes what waits in one go before it meets the lock: only what stays
+        # for a while fills the queue
         while not queue.full():
-            time.sleep(0.005)
+            stuck.append(threading.Thread(target=phone.put, args=(len(stuck),)))
+            stuck[-1].start()
+            time.sleep(0.3)
         answer = clinic.client().put(
             f"/api/me/recordings/{phone.recording_id}/segments/9",
             content=(body := segment_body(9 * 2500)),
@@ -111,7 +113,7 @@ def test_too_many_waiting_uploads_are_told_to_come_back(
     for thread in stuck:
         thread.join()
     assert (answer.status_code, answer.json()["code"]) == (503, "ingest.busy")
-    assert phone.state().json()["next"] == 2
+    assert phone.state().json()["next"] == len(stuck)
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(
