@@ -28,7 +28,12 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
     parser.add_argument("--patients", type=int, default=8, help="patients who wear a unit")
-    parser.add_argument("--speed", type=float, default=1.0, help="how fast hearts beat")
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        help="pace of the hearts; above 1 their clock runs ahead",
+    )
     parser.add_argument("--replay", type=Path, help="WFDB or EDF record on one chest")
     parser.add_argument(
         "--radio",
