@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Protocol
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from sqlmodel import Session
 
 from clinic_server.bus import Bus
@@ -21,6 +21,8 @@ from clinic_server.settings import Settings
 from clinic_server.wire.ecg import UploadState
 
 LOCALE_COOKIE = "lang"
+RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+"""A row's number in an address, within what every database can hold."""
 Clock = Callable[[], datetime]
 
 

@@ -16,6 +16,7 @@ from clinic_server.alarms.models import Alarm, AlarmEvent, Tier
 from clinic_server.patients import service as patients_service
 from clinic_server.patients.models import CaseVerb
 from clinic_server.recordings.models import Recording
+from clinic_server.recordings.service import sample_time
 
 STORM_PER_HOUR = 20
 """More events than this for one patient in an hour are shown as one group."""
@@ -25,11 +26,6 @@ SAME_EVENT_S = 5.0
 """Two findings of one rule closer than this are one event seen twice (replay, backlog)."""
 LATE = timedelta(minutes=5)
 """An alarm raised this long after its event is marked late: the phone sent a backlog."""
-
-
-def sample_time(recording: Recording, sample: int) -> datetime:
-    """Wall time of a sample, by the recording's start and rate."""
-    return recording.started_at + timedelta(seconds=sample / recording.fs_hz)
 
 
 def raise_(

@@ -11,7 +11,7 @@ from clinic_server.alarms import register, service, thresholds
 from clinic_server.alarms.limits import LIMITS
 from clinic_server.alarms.models import Adjudication
 from clinic_server.alarms.views import AlarmView
-from clinic_server.deps import AppDep, ClockDep, ReadSession, WriteSession
+from clinic_server.deps import AppDep, ClockDep, ReadSession, RowId, WriteSession
 from clinic_server.notify import channels
 from clinic_server.notify import service as notify_service
 from clinic_server.staff.auth import Admin, CurrentStaff, Physician
@@ -19,7 +19,6 @@ from clinic_server.staff.models import Staff
 from clinic_server.wire.care import Advice, Opinion
 
 router = APIRouter(tags=["alarms"])
-RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class _Body(BaseModel):

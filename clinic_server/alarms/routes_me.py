@@ -1,12 +1,11 @@
 """The patient's side: home, SOS, what is being done, the doctor's answers."""
 
 from datetime import timedelta
-from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from clinic_server.alarms import service, sos
-from clinic_server.deps import AppDep, ClockDep, ReadSession, WriteSession
+from clinic_server.deps import AppDep, ClockDep, ReadSession, RowId, WriteSession
 from clinic_server.devices.auth import CurrentIssue
 from clinic_server.patients import service as patients_service
 from clinic_server.plans import service as plans_service
@@ -15,7 +14,6 @@ from clinic_server.staff import service as staff_service
 from clinic_server.wire.care import Advice, AdviceReply, Home, OpenEvent, Sos
 
 router = APIRouter(prefix="/api/me", tags=["alarms"])
-RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 FRESH = timedelta(seconds=60)
 """Samples older than this are no monitoring, whatever the phone believes."""
 

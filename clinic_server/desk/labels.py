@@ -4,11 +4,11 @@ import io
 from typing import Annotated
 
 import segno
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from clinic_server import fonts
-from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession
+from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession, RowId
 from clinic_server.devices import service as devices
 from clinic_server.devices.models import UnitState
 from clinic_server.i18n import t
@@ -17,7 +17,6 @@ from clinic_server.reports.pdf import Label, render_labels
 from clinic_server.staff.auth import DeskStaff
 
 router = APIRouter()
-RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 MOST = 240
 """Ten sheets at once."""
 

@@ -1,19 +1,17 @@
 """Reminders over HTTP: see what will go out, send it early."""
 
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel
 
-from clinic_server.deps import AppDep, ClockDep, ReadSession, WriteSession
+from clinic_server.deps import AppDep, ClockDep, ReadSession, RowId, WriteSession
 from clinic_server.desk import reminders
 from clinic_server.devices import service as devices
 from clinic_server.patients import service as patients
 from clinic_server.staff.auth import DeskStaff, Nurse
 
 router = APIRouter()
-RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class Preview(BaseModel):

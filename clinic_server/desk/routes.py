@@ -12,7 +12,15 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from clinic_server import timewords
 from clinic_server.analysis import service as analysis
-from clinic_server.deps import App, AppDep, ClockDep, LocaleDep, ReadSession, WriteSession
+from clinic_server.deps import (
+    App,
+    AppDep,
+    ClockDep,
+    LocaleDep,
+    ReadSession,
+    RowId,
+    WriteSession,
+)
 from clinic_server.desk import view
 from clinic_server.devices import service as devices
 from clinic_server.devices.models import Issue, UnitState
@@ -24,7 +32,6 @@ from clinic_server.staff.auth import CsrfToken, DeskStaff, Nurse
 from clinic_server.templating import page
 
 router = APIRouter()
-RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Serial = Annotated[str, Path(min_length=1, max_length=64)]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path as FilePath
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
@@ -22,6 +22,7 @@ from clinic_server.deps import (
     ClockDep,
     LocaleDep,
     ReadSession,
+    RowId,
     WriteSession,
     client_address,
 )
@@ -37,7 +38,6 @@ from clinic_server.wire.care import FamilyLinkCreate, FamilyLinkView
 from clinic_server.wire.consent import Purpose
 
 router = APIRouter()
-RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _STATIC = FilePath(__file__).parent / "static"
 _HEADERS = {
     "Cache-Control": "no-store",

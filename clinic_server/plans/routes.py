@@ -4,11 +4,11 @@ from datetime import date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession, WriteSession
+from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession, RowId, WriteSession
 from clinic_server.devices import service as devices
 from clinic_server.devices.auth import CurrentIssue
 from clinic_server.errors import NotFound, Unprocessable
@@ -22,7 +22,6 @@ from clinic_server.staff.models import Staff
 from clinic_server.wire.care import PatientTask, TaskDone
 
 router = APIRouter()
-RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2200, 1, 1)
 """Days a plan may be about; others are slips of the keyboard."""
 

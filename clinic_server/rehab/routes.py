@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from clinic_server.deps import ClockDep, WriteSession
+from clinic_server.deps import ClockDep, RowId, WriteSession
 from clinic_server.devices.auth import CurrentIssue
 from clinic_server.patients import service as patients
 from clinic_server.rehab import service
@@ -15,7 +15,6 @@ from clinic_server.staff.auth import Physician
 from clinic_server.wire.rehab import RehabAsk, RehabGate, RehabRecord, RehabSummary
 
 router = APIRouter(tags=["rehab"])
-RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 @router.post("/api/me/rehab/gate")

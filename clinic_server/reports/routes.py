@@ -4,11 +4,19 @@ from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from clinic_server.deps import App, AppDep, ClockDep, LocaleDep, ReadSession, WriteSession
+from clinic_server.deps import (
+    App,
+    AppDep,
+    ClockDep,
+    LocaleDep,
+    ReadSession,
+    RowId,
+    WriteSession,
+)
 from clinic_server.fonts import font_folders
 from clinic_server.i18n import LOCALES, t
 from clinic_server.reports import pdf, render, service
@@ -21,7 +29,6 @@ from clinic_server.staff.models import Staff
 from clinic_server.templating import page
 
 router = APIRouter()
-ReportId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class Note(BaseModel):
@@ -67,7 +74,7 @@ def _state(report: Report) -> ReportState:
 
 @router.get("/console/reports/{report_id}.pdf", include_in_schema=False)
 def print_pdf(
-    report_id: ReportId,
+    report_id: RowId,
     app: AppDep,
     session: ReadSession,
     staff: CurrentStaff,
@@ -98,7 +105,7 @@ def print_pdf(
 
 @router.get("/console/reports/{report_id}", include_in_schema=False)
 def show(
-    report_id: ReportId,
+    report_id: RowId,
     request: Request,
     app: AppDep,
     session: ReadSession,
@@ -155,7 +162,7 @@ def _chart(document: Document) -> list[dict[str, float | str | None]]:
 
 @router.post("/console/reports/{report_id}/note")
 def note(
-    report_id: ReportId, body: Note, session: WriteSession, staff: Physician, now: ClockDep
+    report_id: RowId, body: Note, session: WriteSession, staff: Physician, now: ClockDep
 ) -> ReportState:
     """Change the physician's words on a draft."""
     report = service.report_for(session, staff, report_id, now)
@@ -165,7 +172,7 @@ def note(
 
 @router.post("/console/reports/{report_id}/sign")
 def sign(
-    report_id: ReportId,
+    report_id: RowId,
     body: Signature,
     session: WriteSession,
     staff: Physician,
@@ -186,7 +193,7 @@ def sign(
 
 @router.post("/console/reports/{report_id}/amend", status_code=201)
 def amend(
-    report_id: ReportId,
+    report_id: RowId,
     body: Reason,
     session: WriteSession,
     staff: Physician,

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from clinic_server.staff.models import Role
 from clinic_server.wire.care import TaskKind
 from tests import factories as make
 from tests.integration.conftest import migrate, served
+from tests.integration.killing import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGS = [
@@ -63,12 +63,6 @@ class World:
         """Cut or mend a phone's line."""
         answer = httpx.post(f"{self.web}/demo/network", json={"phone": phone, "up": up})
         assert answer.status_code == 204, answer.text
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _seed(db: Database) -> tuple[list[dict[str, object]], int, str]:
