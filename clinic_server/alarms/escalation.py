@@ -80,7 +80,7 @@ def people(session: Session, alarm: Alarm, to: Iterable[str], now: datetime) -> 
     A role that nobody fills falls to whoever is on duty, else to the attending physician:
     a step never calls nobody while somebody exists.
     """
-    duty = staff_service.on_duty(session, now)
+    duty = staff_service.on_duty(session, now, _site(session, alarm))
     found: dict[int, Staff] = {}
     for role in to:
         for person in _fill(session, alarm, role, duty):
@@ -89,6 +89,12 @@ def people(session: Session, alarm: Alarm, to: Iterable[str], now: datetime) -> 
         fallback = _fill(session, alarm, "attending", duty) or list(duty.values())
         found = {person.id or 0: person for person in fallback}
     return list(found.values())
+
+
+def _site(session: Session, alarm: Alarm) -> int | None:
+    if alarm.patient_id is None:
+        return None
+    return patients_service.patient_of_record(session, alarm.patient_id).site_id
 
 
 def _fill(session: Session, alarm: Alarm, role: str, duty: dict[int, Staff]) -> list[Staff]:

@@ -68,7 +68,7 @@ def home(session: ReadSession, issue: CurrentIssue, app: AppDep, now: ClockDep) 
     return Home(
         server_at=now,
         patient_name=patient.name,
-        monitored=fresh and bool(staff_service.on_duty(session, now)),
+        monitored=fresh and bool(staff_service.on_duty(session, now, patient.site_id)),
         last_sample_at=last,
         tasks=plans_service.phone_tasks(session, issue.patient_id, now),
         unread=sum(advice.read_at is None for advice in inbox),

@@ -22,6 +22,7 @@ from clinic_server.patients import service as patients_service
 from clinic_server.recordings import service as recordings_service
 from clinic_server.recordings.models import Recording
 from clinic_server.staff import service as staff_service
+from clinic_server.staff.sites import all_sites
 
 ROSTER_AHEAD = timedelta(hours=12)
 ROSTER_STEP = timedelta(minutes=30)
@@ -184,14 +185,8 @@ def _end_returned(session: Session, now: datetime) -> None:
 
 
 def _roster(session: Session, now: datetime) -> None:
-    """Raise T5 when somewhere in the next 12 h nobody is on duty at step 1."""
-    hole = None
-    at = now
-    while at <= now + ROSTER_AHEAD:
-        if 1 not in staff_service.on_duty(session, at):
-            hole = at
-            break
-        at += ROSTER_STEP
+    """Raise T5 when somewhere in the next 12 h nobody is on duty at step 1 for a site."""
+    hole = _first_hole(session, now)
     if hole is None:
         _clear_roster(session, now)
         return
@@ -208,6 +203,23 @@ def _roster(session: Session, now: datetime) -> None:
         params={"hours": round(ROSTER_AHEAD.total_seconds() / 3600)},
         evidence={"from": hole.isoformat()},
     )
+
+
+def _first_hole(session: Session, now: datetime) -> datetime | None:
+    until = now + ROSTER_AHEAD
+    first = [
+        (duty.starts_at, duty.ends_at, person.site_id)
+        for duty, person in staff_service.duties_between(session, now, until + ROSTER_STEP)
+        if duty.step == 1
+    ]
+    of_sites = [one.id for one in all_sites(session)] or [None]
+    at = now
+    while at <= until:
+        manned = {site for starts_at, ends_at, site in first if starts_at <= at < ends_at}
+        if None not in manned and not manned.issuperset(of_sites):
+            return at
+        at += ROSTER_STEP
+    return None
 
 
 def _clear_roster(session: Session, now: datetime) -> None:

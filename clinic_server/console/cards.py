@@ -50,7 +50,7 @@ def reader_for(session: Session, staff: Staff, locale: str, now: datetime) -> Re
         staff=staff,
         locale=locale,
         patients={patient.id or 0: patient for patient in patients},
-        duty=staff_service.on_duty(session, now),
+        duty=staff_service.on_duty(session, now, staff.site_id),
     )
 
 

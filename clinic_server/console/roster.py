@@ -95,8 +95,8 @@ def roster(
 ) -> HTMLResponse:
     """Show the roster; it holds no patient's data."""
     zone = ZoneInfo(app.settings.time_zone)
-    duties = service.duties_between(session, now, now + WEEK)
-    on_duty = service.on_duty(session, now)
+    duties = service.duties_between(session, now, now + WEEK, staff)
+    on_duty = service.on_duty(session, now, staff.site_id)
     until = {
         (duty.step, person.id): duty.ends_at
         for duty, person in duties
@@ -125,7 +125,7 @@ def roster(
             if ends - begins >= SHORTEST_GAP
         ],
         duties=duties,
-        people=service.who_may_be_on_duty(session),
+        people=service.who_may_be_on_duty(session, staff),
         may_set=staff.role in _SETTERS,
         starts=local.isoformat(timespec="minutes"),
         ends=(local + AHEAD).isoformat(timespec="minutes"),

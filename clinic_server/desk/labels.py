@@ -25,17 +25,17 @@ MOST = 240
 def labels(
     app: AppDep,
     session: ReadSession,
-    _staff: DeskStaff,
+    staff: DeskStaff,
     locale: LocaleDep,
     serial: Annotated[list[str] | None, Query(max_length=MOST)] = None,
 ) -> Response:
     """Print labels: of the named units, or of the whole fleet."""
     if serial:
-        units = [devices.unit_by_serial(session, one) for one in serial]
+        units = [devices.unit_for(session, staff, one) for one in serial]
     else:
         units = [
             unit
-            for unit in devices.all_units(session)
+            for unit in devices.all_units(session, staff)
             if unit.state is not UnitState.RETIRED
         ][:MOST]
     clinic = app.settings.clinic_name

@@ -72,7 +72,8 @@ def fleet(
             for one in desk.patients
         ],
         physicians=[
-            {"id": one.id, "name": one.name} for one in staff_service.physicians(session)
+            {"id": one.id, "name": one.name}
+            for one in staff_service.physicians(session, staff)
         ],
     )
 
@@ -121,7 +122,7 @@ def lookup(
             issue_id=loan.id if loan else None,
             due_on=loan.due_on if loan else None,
         )
-    unit = devices.unit_by_serial(session, scan)
+    unit = devices.unit_for(session, staff, scan)
     loan = devices.open_issue_of_unit(session, unit.serial)
     answer = Scanned(
         kind="unit",

@@ -41,6 +41,8 @@ class Unit(SQLModel, table=True):
     tested_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     note: str = Field(default="", max_length=400)
     created_at: datetime = Field(sa_type=UtcDateTime)
+    site_id: int | None = Field(default=None, foreign_key="site.id", index=True)
+    """Whose desk it belongs to, see `Staff.site_id`."""
 
 
 class Issue(SQLModel, table=True):

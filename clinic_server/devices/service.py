@@ -22,6 +22,8 @@ from clinic_server.devices.units import (
     register_unit,
     set_state,
     unit_by_serial,
+    unit_for,
+    unready,
     wipe,
 )
 from clinic_server.errors import Conflict, Gone, NotFound, NotSignedIn, Unprocessable
@@ -56,7 +58,9 @@ __all__ = [
     "time_point",
     "time_points",
     "unit_by_serial",
+    "unit_for",
     "unit_of",
+    "unready",
     "wipe",
 ]
 
@@ -93,7 +97,7 @@ def issue(
         ``devices.due_in_past``.
     """
     patients_service.patient_for(session, staff, patient_id, now)
-    unit = unit_by_serial(session, serial)
+    unit = unit_for(session, staff, serial)
     reasons = refusals(session, unit)
     if reasons:
         raise Conflict(reasons[0], serial=serial, reasons=",".join(reasons))

@@ -9,6 +9,7 @@ from clinic_server.devices.models import Issue, Unit, UnitState, WipeCertificate
 from clinic_server.errors import Conflict, NotFound, Unprocessable
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Staff
+from clinic_server.staff.sites import is_within_reach, within_reach
 
 MIN_BATTERY_PCT = 50
 MAX_CLOCK_DRIFT_S = 2.0
@@ -68,6 +69,7 @@ def register_unit(
         disinfected_at=now,
         tested_at=now,
         created_at=now,
+        site_id=by.site_id if by else None,
     )
     session.add(unit)
     session.flush()
@@ -115,9 +117,26 @@ def unit_by_serial(session: Session, serial: str) -> Unit:
     return unit
 
 
-def all_units(session: Session) -> Sequence[Unit]:
-    """Give the fleet by serial."""
-    return session.exec(select(Unit).order_by(col(Unit.serial))).all()
+def unit_for(session: Session, staff: Staff, serial: str) -> Unit:
+    """Find a unit of this person's desk, locked for change.
+
+    Raises
+    ------
+    NotFound
+        ``devices.unknown_unit``, also when it belongs to another site.
+    """
+    unit = unit_by_serial(session, serial)
+    if not is_within_reach(unit.site_id, staff):
+        raise NotFound("devices.unknown_unit", serial=serial)
+    return unit
+
+
+def all_units(session: Session, reader: Staff | None = None) -> Sequence[Unit]:
+    """Give the fleet by serial; for a reader, that of their site."""
+    query = select(Unit).order_by(col(Unit.serial))
+    if reader is not None:
+        query = query.where(within_reach(col(Unit.site_id), reader))
+    return session.exec(query).all()
 
 
 def open_issue_of_unit(session: Session, serial: str) -> Issue | None:
@@ -129,9 +148,13 @@ def open_issue_of_unit(session: Session, serial: str) -> Issue | None:
 
 def refusals(session: Session, unit: Unit) -> list[str]:
     """Give the codes of everything that keeps a unit at the desk; empty when it may go."""
+    bound = open_issue_of_unit(session, unit.serial) is not None
+    return (["devices.still_open"] if bound else []) + unready(unit)
+
+
+def unready(unit: Unit) -> list[str]:
+    """Give what a unit itself lacks for a loan, whoever has it."""
     reasons: list[str] = []
-    if open_issue_of_unit(session, unit.serial) is not None:
-        reasons.append("devices.still_open")
     if unit.state not in (UnitState.AVAILABLE, UnitState.RESERVED):
         reasons.append("devices.not_available")
     if unit.disinfected_at is None:
@@ -167,7 +190,7 @@ def set_state(
         ``devices.bad_step`` when that move does not exist, ``devices.not_disinfected`` or
         ``devices.not_wiped`` when something is missing.
     """
-    unit = unit_by_serial(session, serial)
+    unit = unit_for(session, staff, serial)
     state = UnitState(state)
     if state not in NEXT[unit.state]:
         raise Conflict("devices.bad_step", serial=serial, state=unit.state, to=state)
@@ -205,7 +228,7 @@ def _cut_off(session: Session, serial: str, now: datetime) -> None:
 
 def wipe(session: Session, serial: str, staff: Staff, now: datetime) -> WipeCertificate:
     """Write down that a unit's memory was erased; the certificate carries a number."""
-    unit = unit_by_serial(session, serial)
+    unit = unit_for(session, staff, serial)
     unit.wiped_at = now
     paper = WipeCertificate(serial=unit.serial, wiped_at=now, wiped_by=staff.id or 0)
     session.add_all([unit, paper])

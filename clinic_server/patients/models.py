@@ -40,6 +40,8 @@ class Patient(SQLModel, table=True):
     removed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     synthetic: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     """Nobody: the canary that proves the path. On no screen and in no statistics."""
+    site_id: int | None = Field(default=None, foreign_key="site.id", index=True)
+    """Where the patient was treated, see `Staff.site_id`."""
 
 
 class CareTeamMember(SQLModel, table=True):

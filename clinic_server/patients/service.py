@@ -9,7 +9,8 @@ from datetime import date, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import exists, func, or_
+from sqlalchemy import Select, exists, false, func, or_
+from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -24,6 +25,7 @@ from clinic_server.patients.models import (
 from clinic_server.settings import Settings
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Role, Staff
+from clinic_server.staff.sites import within_reach
 from clinic_server.wire.care import Contact
 
 SYNTHETIC_MRN = "~canary"
@@ -76,9 +78,16 @@ def admit(session: Session, staff: Staff, fields: Admission, now: datetime) -> P
     if attending.role is not Role.PHYSICIAN:
         raise Unprocessable("patients.attending_role", name=attending.name)
     highest = session.exec(
-        select(func.max(Patient.place)).where(col(Patient.removed_at).is_(None))
+        select(func.max(Patient.place)).where(
+            col(Patient.removed_at).is_(None), col(Patient.site_id) == staff.site_id
+        )
     ).one()
-    patient = Patient(**fields.model_dump(), place=(highest or 0) + 1, created_at=now)
+    patient = Patient(
+        **fields.model_dump(),
+        place=(highest or 0) + 1,
+        created_at=now,
+        site_id=staff.site_id,
+    )
     session.add(patient)
     session.flush()
     _audit(session, staff, patient, "patients.admit", now)
@@ -115,11 +124,12 @@ def _visible(
     )
     if staff.role is Role.ADMIN or not staff.active:
         return None
+    here = present.where(within_reach(col(Patient.site_id), staff))
     if staff.role in (Role.NURSE, Role.TECHNICIAN):
-        return present
-    duty = staff_service.on_duty(session, now)
+        return here
+    duty = staff_service.on_duty(session, now, staff.site_id)
     if any(person.id == staff.id for person in duty.values()):
-        return present
+        return here
     in_team = exists().where(
         col(CareTeamMember.patient_id) == col(Patient.id),
         col(CareTeamMember.staff_id) == staff.id,
@@ -131,8 +141,8 @@ def _visible(
 def patient_for(session: Session, staff: Staff, patient_id: int, now: datetime) -> Patient:
     """Give the patient, if this person may see them: the only way to one.
 
-    Allowed: the attending physician, the care team, the physicians on duty while they are,
-    nurses and technicians. Never: administrators.
+    Allowed: the attending physician, the care team; of the patient's own site (or of none)
+    the physicians on duty while they are, nurses and technicians. Never: administrators.
 
     Raises
     ------
@@ -156,6 +166,14 @@ def patients_of(session: Session, staff: Staff, now: datetime) -> list[Patient]:
     if query is None:
         return []
     return list(session.exec(query.order_by(col(Patient.place), col(Patient.id))).all())
+
+
+def ids_of(session: Session, staff: Staff, now: datetime) -> Select[Any]:
+    """Give `patients_of` as a subquery of their numbers, for ``IN``: no list is fetched."""
+    query = _visible(session, staff, now)
+    if query is None:
+        return sa_select(col(Patient.id)).where(false())
+    return query.with_only_columns(col(Patient.id))
 
 
 def attended_by(session: Session, staff: Staff) -> Sequence[Patient]:
@@ -300,7 +318,7 @@ def contacts_for(
     Numbers that the clinic has not entered are left out, not invented.
     """
     contacts: list[Contact] = []
-    duty = staff_service.on_duty(session, now)
+    duty = staff_service.on_duty(session, now, patient.site_id)
     nurse = next(
         (one for one in duty.values() if one.role is Role.NURSE and one.phone), None
     )

@@ -20,6 +20,14 @@ class Role(StrEnum):
     """Runs the system; sees no clinical data."""
 
 
+class Site(SQLModel, table=True):
+    """A hospital of a network; a house that stands alone needs none."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True, max_length=64)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class Staff(SQLModel, table=True):
     """A person who signs in."""
 
@@ -31,6 +39,9 @@ class Staff(SQLModel, table=True):
     phone: str = Field(default="", max_length=32)
     locale: str = Field(default="zh_CN", max_length=8)
     active: bool = True
+    site_id: int | None = Field(default=None, foreign_key="site.id", index=True)
+    """Whose patients and units they may reach; None: every site's (a reading centre, or a
+    house that stands alone)."""
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 

@@ -17,6 +17,7 @@ from clinic_server.staff.passwords import (
     verify_password,
     waste_a_verification,
 )
+from clinic_server.staff.sites import is_within_reach, within_reach
 
 __all__ = [
     "audit",
@@ -48,6 +49,7 @@ def create_staff(
     password: str,
     phone: str = "",
     locale: str = "zh_CN",
+    site_id: int | None = None,
     now: datetime,
 ) -> Staff:
     """Add a person who may sign in.
@@ -72,6 +74,7 @@ def create_staff(
         phone=phone,
         locale=locale,
         created_at=now,
+        site_id=site_id,
     )
     session.add(staff)
     session.flush()
@@ -238,20 +241,28 @@ def sign_out(session: Session, row: StaffSession, now: datetime) -> None:
     )
 
 
-def on_duty(session: Session, now: datetime) -> dict[int, Staff]:
-    """Who is on duty now.
+def on_duty(
+    session: Session, now: datetime, site_id: int | None = None
+) -> dict[int, Staff]:
+    """Who is on duty now, for the patients of a site.
 
     Returns
     -------
     dict of int to Staff
-        Step of the escalation (1 first, 2 second, 3 head) to person; the latest entry
-        wins; a step with nobody is absent.
+        Step of the escalation (1 first, 2 second, 3 head) to person; somebody of the site
+        itself comes before somebody of all sites, then the latest entry wins; a step with
+        nobody is absent.
     """
     rows = session.exec(
         select(Duty, Staff)
         .join(Staff, col(Staff.id) == col(Duty.staff_id))
-        .where(Duty.starts_at <= now, Duty.ends_at > now, col(Staff.active).is_(True))
-        .order_by(col(Duty.id))
+        .where(
+            Duty.starts_at <= now,
+            Duty.ends_at > now,
+            col(Staff.active).is_(True),
+            col(Staff.site_id).is_(None) | (col(Staff.site_id) == site_id),
+        )
+        .order_by(col(Staff.site_id).is_not(None), col(Duty.id))
     ).all()
     return {duty.step: staff for duty, staff in rows}
 
@@ -277,6 +288,8 @@ def set_duty(
         ``staff.unknown``.
     """
     staff = staff_by_id(session, staff_id)
+    if by is not None and not is_within_reach(staff.site_id, by):
+        raise NotFound("staff.unknown")
     if ends_at <= starts_at or not 1 <= step <= 3:
         raise Unprocessable("staff.duty_times")
     if staff.role not in (Role.PHYSICIAN, Role.NURSE):
@@ -297,30 +310,31 @@ def set_duty(
     return duty
 
 
-def physicians(session: Session) -> list[Staff]:
-    """Give the physicians who may be attending, by name."""
-    return list(
-        session.exec(
-            select(Staff)
-            .where(Staff.role == Role.PHYSICIAN, col(Staff.active).is_(True))
-            .order_by(Staff.name)
-        ).all()
-    )
+def physicians(session: Session, reader: Staff | None = None) -> list[Staff]:
+    """Give the physicians who may be attending, by name; of the reader's site, if any."""
+    query = select(Staff).where(Staff.role == Role.PHYSICIAN, col(Staff.active).is_(True))
+    if reader is not None:
+        query = query.where(within_reach(col(Staff.site_id), reader))
+    return list(session.exec(query.order_by(Staff.name)).all())
 
 
 def duties_between(
-    session: Session, start: datetime, end: datetime
+    session: Session, start: datetime, end: datetime, reader: Staff | None = None
 ) -> list[tuple[Duty, Staff]]:
-    """Give the duties that touch a span, with their people, by beginning."""
-    return [
-        (duty, staff)
-        for duty, staff in session.exec(
-            select(Duty, Staff)
-            .join(Staff, col(Staff.id) == col(Duty.staff_id))
-            .where(Duty.starts_at < end, Duty.ends_at > start, col(Staff.active).is_(True))
-            .order_by(col(Duty.starts_at), col(Duty.step), col(Duty.id))
-        ).all()
-    ]
+    """Give the duties that touch a span, with their people, by beginning.
+
+    For a reader with a site: of that site, and of those who are there for all.
+    """
+    query = (
+        select(Duty, Staff)
+        .join(Staff, col(Staff.id) == col(Duty.staff_id))
+        .where(Duty.starts_at < end, Duty.ends_at > start, col(Staff.active).is_(True))
+        .order_by(col(Duty.starts_at), col(Duty.step), col(Duty.id))
+    )
+    if reader is not None:
+        own = within_reach(col(Staff.site_id), reader)
+        query = query.where(own | col(Staff.site_id).is_(None))
+    return [(duty, staff) for duty, staff in session.exec(query).all()]
 
 
 def end_duty(session: Session, duty_id: int, by: Staff, now: datetime) -> Duty:
@@ -334,7 +348,8 @@ def end_duty(session: Session, duty_id: int, by: Staff, now: datetime) -> Duty:
         ``staff.duty_over``.
     """
     duty = session.get(Duty, duty_id)
-    if duty is None:
+    person = session.get(Staff, duty.staff_id) if duty else None
+    if duty is None or person is None or not is_within_reach(person.site_id, by):
         raise NotFound("staff.unknown_duty")
     if duty.ends_at <= now:
         raise Conflict("staff.duty_over")
@@ -354,14 +369,15 @@ def end_duty(session: Session, duty_id: int, by: Staff, now: datetime) -> Duty:
     return duty
 
 
-def who_may_be_on_duty(session: Session) -> list[Staff]:
-    """Give the physicians and nurses, by name."""
+def who_may_be_on_duty(session: Session, by: Staff) -> list[Staff]:
+    """Give the physicians and nurses whom this person may put on duty, by name."""
     return list(
         session.exec(
             select(Staff)
             .where(
                 col(Staff.role).in_([Role.PHYSICIAN, Role.NURSE]),
                 col(Staff.active).is_(True),
+                within_reach(col(Staff.site_id), by),
             )
             .order_by(Staff.name)
         ).all()
