@@ -24,6 +24,7 @@ from clinic_server.console import limits as console_limits
 from clinic_server.console import pages as console_pages
 from clinic_server.console import roster as console_roster
 from clinic_server.console import stream as console_stream
+from clinic_server.consults import routes as consults_routes
 from clinic_server.db import Database
 from clinic_server.deps import App, AppDep, Clock, system_clock
 from clinic_server.desk import labels as desk_labels
@@ -53,6 +54,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     ingest_routes.router,
     alarms_routes_me.router,
     alarms_routes.router,
+    consults_routes.router,
     plans_routes.router,
     diary_routes.router,
     consent_routes.router,

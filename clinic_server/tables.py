@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 import clinic_server.alarms.models
 import clinic_server.analysis.models
 import clinic_server.consents.models
+import clinic_server.consults.models
 import clinic_server.desk.models
 import clinic_server.devices.models
 import clinic_server.diary.models

@@ -16,6 +16,7 @@ from sqlmodel import Session
 
 from clinic_server.alarms import delivery, digest, escalation, faults, watchdog
 from clinic_server.alarms.steady import SteadyClock
+from clinic_server.consults import service as consults_service
 from clinic_server.deps import App
 from clinic_server.desk import reminders
 from clinic_server.desk import watch as loan_watch
@@ -81,6 +82,7 @@ TICKS: tuple[Tick, ...] = (
     Tick("alarms.watch", 5, in_session(watchdog.sweep)),
     Tick("alarms.clocks", 15, _clocks),
     Tick("alarms.digest", 60, _digest),
+    Tick("consults.late", 60, in_session(consults_service.sweep)),
     Tick("plans.sweep", 10, in_session(plans_service.sweep)),
     Tick("plans.fulfil", 60, in_session(plans_changes.fulfil)),
     Tick("desk.remind", 60, _remind),

@@ -122,7 +122,7 @@ class AdviceRow(SQLModel, table=True):
     patient_id: int = Field(foreign_key="patient.id", index=True)
     alarm_id: int | None = Field(default=None, foreign_key="alarm.id", index=True)
     kind: str = Field(max_length=16)
-    """``alarm``, ``report`` or ``notice``."""
+    """``alarm``, ``report``, ``notice`` or ``consult``."""
     opinion: str = Field(max_length=24)
     within_days: int | None = None
     text: str = Field(max_length=1000)

@@ -1,4 +1,4 @@
-"""A physician's words to the patient that answer no alarm: a signed result, a notice."""
+"""A physician's words that answer no alarm: a signed result, a notice, a consult."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,6 +22,7 @@ def send_notice(
     opinion: Opinion,
     text: str,
     now: datetime,
+    within_days: int | None = None,
     verb: CaseVerb = CaseVerb.ADVISE,
 ) -> AdviceRow:
     """Put a message into the patient's inbox.
@@ -29,7 +30,7 @@ def send_notice(
     Parameters
     ----------
     kind : str
-        ``report`` or ``notice``.
+        ``report``, ``notice`` or ``consult``.
     text : str
         At most 1000 characters, in the patient's words.
     verb : CaseVerb
@@ -39,6 +40,7 @@ def send_notice(
         patient_id=patient_id,
         kind=kind,
         opinion=opinion.value,
+        within_days=within_days,
         text=text[:1000],
         sent_by=staff.id or 0,
         sent_at=now,

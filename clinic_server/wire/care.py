@@ -51,7 +51,7 @@ class Advice(BaseModel):
 
     id: int
     alarm_id: int | None
-    kind: Literal["alarm", "report", "notice"]
+    kind: Literal["alarm", "report", "notice", "consult"]
     opinion: Opinion
     within_days: int | None
     text: str

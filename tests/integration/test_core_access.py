@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from analytics.holter import analyze_holter
 from clinic_server.alarms.models import AdviceRow, Alarm, AlarmKind, Tier
+from clinic_server.consults.models import ConsultRow
 from clinic_server.family import service as family
 from clinic_server.main import ROUTERS, system
 from clinic_server.plans.models import Plan, Task, WorkItem, WorkKind
@@ -92,6 +93,21 @@ DOORS: dict[str, Door] = {
     "GET /api/me/tasks": Door(PHONE),
     "POST /api/me/tasks/{task_id}/done": Door(
         PHONE, bound=True, body={"done_at": NOW.isoformat(), "pulse_bpm": 60}
+    ),
+    "GET /api/me/consults": Door(PHONE),
+    "POST /api/me/consults": Door(
+        PHONE,
+        bound=True,
+        body={
+            "recording_id": "{recording_id}",
+            "first_sample": 0,
+            "end_sample": 2500,
+            "question": "心慌",
+        },
+    ),
+    "GET /api/me/recordings/{recording_id}/screening": Door(PHONE, bound=True),
+    "POST /console/consults/{consult_id}/answer": Door(
+        PHYSICIAN, bound=True, body={"opinion": "observe", "text": "继续观察"}
     ),
     "GET /api/me/diary": Door(PHONE),
     "POST /api/me/diary": Door(
@@ -294,7 +310,10 @@ class House:
             headers = headers | {"X-Content-SHA256": sha256_hex(body)}
             answer = http.put(path, content=body, headers=headers)
             return answer.status_code, answer.text
-        json = DOORS[route].body
+        json = DOORS[route].body and {
+            name: value.format(**self.ids) if isinstance(value, str) else value
+            for name, value in DOORS[route].body.items()
+        }
         if route == "GET /console/stream":
             with http.stream("GET", path, headers=headers) as answer:
                 return answer.status_code, ""
@@ -323,7 +342,7 @@ def house(clinic: Clinic) -> House:
     assert phone.announce().status_code == 200
     assert phone.put(0).status_code == 201
     with clinic.write() as session:
-        ids = _things(session, patient.id or 0, own.id or 0, phone.recording_id)
+        ids = _things(session, patient.id or 0, own.id or 0, phone.recording_id, issue_id)
     ids |= {"issue_id": issue_id, "serial": "AX-9"}
     names = {"own": "zhang", "other": "li"}
     names |= {role: role for role in ("nurse", "technician", "admin")}
@@ -339,7 +358,11 @@ def _result() -> dict[str, Any]:
 
 
 def _things(
-    session: Session, patient_id: int, staff_id: int, recording_id: str
+    session: Session,
+    patient_id: int,
+    staff_id: int,
+    recording_id: str,
+    issue_id: int,
 ) -> dict[str, Any]:
     alarm = Alarm(
         patient_id=patient_id,
@@ -395,7 +418,17 @@ def _things(
         due_at=NOW,
         grace_until=NOW.replace(hour=20),
     )
-    session.add_all([advice, task])
+    consult = ConsultRow(
+        patient_id=patient_id,
+        issue_id=issue_id,
+        recording_id=recording_id,
+        first_sample=100,
+        end_sample=2400,
+        question="心慌",
+        asked_at=NOW,
+        answer_by=NOW,
+    )
+    session.add_all([advice, task, consult])
     link, token = family.create_link(
         session,
         patient_id=patient_id,
@@ -413,6 +446,7 @@ def _things(
         "report_id": report.id,
         "advice_id": advice.id,
         "task_id": task.id,
+        "consult_id": consult.id,
         "item_id": work.id,
         "session_id": 1,
         "import_id": "0" * 8 + "-0000-4000-8000-" + "0" * 12,
