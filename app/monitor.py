@@ -26,7 +26,7 @@ from sensors.frames import (
     LinkState,
     PatchInfo,
 )
-from sensors.patch import EcgPatch
+from sensors.patch import EcgPatch, LastingPatch
 from sensors.wear import Advice
 
 RING_S = 90.0
@@ -138,6 +138,10 @@ class Monitor:
         speed : float
             Of a replayed record.
         """
+        kept = None if serial is None else self._spool.kept(serial)
+        lasting = patch if isinstance(patch, LastingPatch) else None
+        if kept is not None and lasting is not None:
+            lasting.resume(kept)
         try:
             info = await patch.connect()
             if serial is not None and info.serial != serial:
@@ -166,6 +170,7 @@ class Monitor:
             segment_s=self._segment_s,
             max_s=self._max_s,
             speed=speed,
+            places=None if lasting is None else lasting.places,
         )
         try:
             async for event in patch.events():

@@ -1,19 +1,20 @@
 """From frames to numbered segments in the spool, on the recording's own sample clock.
 
-A recording outlives the app: after a restart the same one goes on with the next number,
-placed by the clock, so that the time without an app is a hole of the right length. A day
-is one recording; the next day begins another.
+A recording outlives the app: after a restart the same one goes on with the next number.
+A patch that counted on meanwhile says by its counter where, and its memory fills the hole;
+any other is placed by the clock, so that the hole has the right length. A day is one
+recording; the next day begins another.
 """
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from app.errors import SpoolFull
-from app.spool import Spool
+from app.spool import SampleClock, Spool
 from clinic_server.wire.ecg import (
     MAX_SAMPLES,
     RecordingCreate,
@@ -21,6 +22,7 @@ from clinic_server.wire.ecg import (
     encode_segment,
 )
 from sensors.frames import Counts, EcgFrame, GapCause, PatchInfo
+from sensors.patch import Places
 
 SETTLED_S = 600.0
 """A recording that is over is kept open until no backfill came for so much of the next."""
@@ -40,20 +42,10 @@ class Spooled:
 
 
 @dataclass(slots=True)
-class _Epoch:
-    """How the patch's counter maps onto one recording."""
-
-    rid: str
-    device_first: int
-    shift: int
-    """Recording sample = device sample + shift."""
-
-
-@dataclass(slots=True)
 class _Chunk:
     """Frames without a hole that wait to become a segment."""
 
-    epoch: _Epoch
+    epoch: SampleClock
     first_sample: int
     contact: bool
     gap_cause: GapCause | None
@@ -78,6 +70,8 @@ class Recorder:
         Longest recording.
     speed : float
         Seconds of heart per second of clock: 1 but for a replayed record.
+    places : callable, optional
+        Of a `sensors.patch.LastingPatch` that has resumed what `Spool.kept` gave.
     """
 
     def __init__(
@@ -90,6 +84,7 @@ class Recorder:
         segment_s: float,
         max_s: float,
         speed: float = 1.0,
+        places: Callable[[], Places] | None = None,
     ) -> None:
         self._spool = spool
         self._info = info
@@ -98,7 +93,9 @@ class Recorder:
         self._segment_n = min(MAX_SAMPLES, max(1, round(segment_s * info.fs_hz)))
         self._max_n = round(max_s * info.fs_hz)
         self._speed = speed
-        self._epochs: list[_Epoch] = []
+        self._places = places
+        self._places_kept: Places = ()
+        self._epochs: list[SampleClock] = []
         self._live: _Chunk | None = None
         self._late: _Chunk | None = None
         self._cause: GapCause | None = None
@@ -108,6 +105,7 @@ class Recorder:
         """There was no room for the last segment: the wearer must see it."""
         self.lost_samples = 0
         """Samples that could not be kept: no room, or older than any known recording."""
+        self._resume()
 
     @property
     def rid(self) -> str | None:
@@ -176,14 +174,20 @@ class Recorder:
             self._epochs = self._epochs[-1:]
 
     def _add_late(self, frame: EcgFrame) -> list[Spooled]:
+        """Put a backfilled frame where it belongs, in parts if a day ends within it."""
         self._since_late_n = 0
-        epoch = next(
-            (e for e in reversed(self._epochs) if e.device_first <= frame.first_sample),
-            None,
-        )
-        if epoch is None:
-            self.lost_samples += len(frame.counts)
-            return []
+        done: list[Spooled] = []
+        for epoch in reversed(self._epochs):
+            cut = max(0, epoch.device_first - frame.first_sample)
+            if cut < len(frame.counts):
+                first = frame.first_sample + cut
+                part = replace(frame, first_sample=first, counts=frame.counts[cut:])
+                done += self._add_late_part(epoch, part)
+                frame = replace(frame, counts=frame.counts[:cut])
+        self.lost_samples += len(frame.counts)
+        return done
+
+    def _add_late_part(self, epoch: SampleClock, frame: EcgFrame) -> list[Spooled]:
         done: list[Spooled] = []
         at = frame.first_sample + epoch.shift
         chunk = self._late
@@ -223,6 +227,7 @@ class Recorder:
             phone_at=now,
             phone_mono_s=max(0.0, self._mono_s()),
         )
+        self._keep_clock()
         try:
             seq = self._spool.append(
                 chunk.epoch.rid,
@@ -240,6 +245,19 @@ class Recorder:
             Spooled(chunk.epoch.rid, seq, chunk.first_sample, counts, chunk.contact, late)
         ]
 
+    def _resume(self) -> None:
+        """Take up the recordings of an earlier run, if the patch counts on."""
+        known = self._spool.current()
+        if self._places is not None and known is not None and self._is_mine(known.meta):
+            self._epochs = self._spool.clocks(self._info.serial)
+
+    def _keep_clock(self) -> None:
+        """Have on disk how the patch counts before the first sample that needs it."""
+        places = self._places() if self._places else self._places_kept
+        if places != self._places_kept:
+            self._spool.keep_clock(self._epochs[-1], places, self._clock())
+            self._places_kept = places
+
     def _first_epoch(self, frame: EcgFrame) -> None:
         """Go on with the recording on the disk if it is this patch's and not over."""
         fs_hz = self._info.fs_hz
@@ -251,8 +269,8 @@ class Recorder:
             elapsed_s = (first_at - known.meta.started_at).total_seconds()
             at = max(known.next_sample, round(elapsed_s * fs_hz * self._speed))
             if at < self._max_n:
-                epoch = _Epoch(known.rid, frame.first_sample, at - frame.first_sample)
-                self._epochs.append(epoch)
+                shift = at - frame.first_sample
+                self._epochs.append(SampleClock(known.rid, frame.first_sample, shift))
                 self._cause = self._cause or GapCause.UNKNOWN
                 return
         self._begin(first_at, frame.first_sample)
@@ -266,7 +284,7 @@ class Recorder:
             and meta.gain_counts_per_mv == info.gain_counts_per_mv
         )
 
-    def _begin(self, started_at: datetime, device_first: int) -> _Epoch:
+    def _begin(self, started_at: datetime, device_first: int) -> SampleClock:
         info = self._info
         rid = str(uuid.uuid4())
         meta = RecordingCreate(
@@ -278,12 +296,13 @@ class Recorder:
         )
         over = self._epochs[-1:]
         self._spool.begin(rid, meta, still_open=over[0].rid if over else None)
-        epoch = _Epoch(rid, device_first, -device_first)
+        epoch = SampleClock(rid, device_first, -device_first)
         self._epochs = [*over, epoch]
+        self._places_kept = ()
         self._since_late_n = 0
         return epoch
 
-    def _next_day(self, device_first: int) -> _Epoch:
+    def _next_day(self, device_first: int) -> SampleClock:
         return self._begin(self._clock(), device_first)
 
     def renew(self, device_first: int) -> None:

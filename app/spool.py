@@ -18,6 +18,8 @@ from pathlib import Path
 
 from app.errors import SpoolDamaged, SpoolFull
 from clinic_server.wire.ecg import RecordingCreate, UploadState
+from sensors.patch import Kept, Places
+from sensors.ranges import SampleRanges
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS recording (
@@ -29,6 +31,12 @@ CREATE TABLE IF NOT EXISTS segment (
     first_sample INTEGER NOT NULL, n_samples INTEGER NOT NULL, at TEXT NOT NULL,
     body BLOB NOT NULL, aside TEXT, UNIQUE (rid, seq));
 CREATE INDEX IF NOT EXISTS segment_aside ON segment (aside, place);
+CREATE TABLE IF NOT EXISTS clock (
+    rid TEXT PRIMARY KEY, device_first INTEGER NOT NULL, shift INTEGER NOT NULL,
+    places TEXT NOT NULL, heard_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS stored (
+    rid TEXT NOT NULL, first_sample INTEGER NOT NULL, end_sample INTEGER NOT NULL,
+    PRIMARY KEY (rid, first_sample)) WITHOUT ROWID;
 """
 
 
@@ -58,6 +66,17 @@ class SpooledSegment:
     at: datetime
     """When its last sample came in."""
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SampleClock:
+    """How the patch's positions map onto one recording."""
+
+    rid: str
+    device_first: int
+    """Position of the first frame that belongs to the recording."""
+    shift: int
+    """Recording sample = position + shift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +152,63 @@ class Spool:
                 (rid, meta.model_dump_json()),
             )
 
+    def keep_clock(self, clock: SampleClock, places: Places, at: datetime) -> None:
+        """Note how the patch counts, for a later run of the app."""
+        with self._writing() as db:
+            db.execute(
+                "INSERT INTO clock VALUES (?,?,?,?,?) ON CONFLICT (rid) DO UPDATE"
+                " SET places=excluded.places",
+                (
+                    clock.rid,
+                    clock.device_first,
+                    clock.shift,
+                    json.dumps(places),
+                    at.isoformat(),
+                ),
+            )
+
+    def clocks(self, serial: str) -> list[SampleClock]:
+        """Return the clocks of the open recordings of a unit, oldest first."""
+        return [clock for clock, *_ in self._clocks(serial)]
+
+    def kept(self, serial: str) -> Kept | None:
+        """Return what a patch needs to go on with the open recordings of a unit."""
+        known = self._clocks(serial)
+        if not known:
+            return None
+        stored = SampleRanges()
+        with self._lock:
+            for clock, *_ in known:
+                rows = self._db.execute(
+                    "SELECT first_sample, end_sample FROM stored WHERE rid=?", (clock.rid,)
+                )
+                for first, end in rows:
+                    stored.add(first - clock.shift, end - clock.shift)
+        *_, (_, places, heard_at) = known
+        begin_sample = known[0][0].device_first
+        return Kept(places, begin_sample, tuple(stored), heard_at)
+
+    def _clocks(self, serial: str) -> list[tuple[SampleClock, Places, datetime]]:
+        open_ones = {
+            one.rid
+            for one in self.recordings()
+            if not one.ended and one.meta.serial == serial
+        }
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT rid, device_first, shift, places, heard_at FROM clock"
+                " ORDER BY device_first"
+            ).fetchall()
+        return [
+            (
+                SampleClock(rid, first, shift),
+                tuple((epoch, base) for epoch, base in json.loads(places)),
+                datetime.fromisoformat(heard_at),
+            )
+            for rid, first, shift, places, heard_at in rows
+            if rid in open_ones
+        ]
+
     def end(self, rid: str) -> None:
         """Say that nothing will be appended to a recording any more."""
         with self._writing() as db:
@@ -203,6 +279,7 @@ class Spool:
                     " VALUES (?,?,?,?,?,?)",
                     (rid, row[0], first_sample, n_samples, at.isoformat(), body),
                 )
+                _note_stored(db, rid, first_sample, first_sample + n_samples, at)
             self._size_bytes += len(body)
         return int(row[0])
 
@@ -277,11 +354,14 @@ class Spool:
     def forget(self, rid: str) -> None:
         """Forget an ended recording of which nothing waits."""
         with self._writing() as db:
-            db.execute(
+            gone = db.execute(
                 "DELETE FROM recording WHERE rid=? AND ended=1 AND NOT EXISTS"
                 " (SELECT 1 FROM segment WHERE segment.rid=recording.rid)",
                 (rid,),
-            )
+            ).rowcount
+            if gone:
+                db.execute("DELETE FROM clock WHERE rid=?", (rid,))
+                db.execute("DELETE FROM stored WHERE rid=?", (rid,))
 
     def waiting(self, rid: str) -> int:
         """Count the segments of one recording that still wait."""
@@ -319,3 +399,22 @@ class Spool:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+
+def _note_stored(
+    db: sqlite3.Connection, rid: str, first_sample: int, end_sample: int, at: datetime
+) -> None:
+    """Add a range to those that are on disk, and join it with its neighbours."""
+    joined = db.execute(
+        "DELETE FROM stored WHERE rid=? AND first_sample<=? AND end_sample>=?"
+        " RETURNING first_sample, end_sample",
+        (rid, end_sample, first_sample),
+    ).fetchall()
+    first = min([first_sample, *(low for low, _ in joined)])
+    end = max([end_sample, *(high for _, high in joined)])
+    db.execute("INSERT INTO stored VALUES (?,?,?)", (rid, first, end))
+    db.execute(
+        "UPDATE clock SET heard_at=? WHERE rid=? AND NOT EXISTS"
+        " (SELECT 1 FROM stored WHERE rid=? AND end_sample>?)",
+        (at.isoformat(), rid, rid, end_sample),
+    )

@@ -14,6 +14,7 @@ from sensors.clock import ClockFit, ClockFitter
 from sensors.errors import BadPacket
 from sensors.frames import EcgFrame, Gap, GapCause, LeadState, PatchEvent
 from sensors.packets import FetchRequest, SamplePacket
+from sensors.patch import Kept, Places
 from sensors.ranges import SampleRanges
 
 COUNTER_MODULO = 2**32
@@ -47,6 +48,29 @@ class AssemblerState:
     duplicates: int = 0
     """Samples that came more than once and were dropped."""
 
+    @classmethod
+    def after(cls, kept: Kept, *, has_memory: bool) -> "AssemblerState":
+        """Begin where an earlier run of the app ended.
+
+        What is not on disk counts as missing, whatever became of it: on its way when the
+        app was killed, refused for want of room, or lost on the air.
+        """
+        end = kept.stored[-1][1] if kept.stored else kept.begin_sample
+        places = [EpochPlace(epoch, base) for epoch, base in kept.places]
+        state = cls(next_sample=end, places=places, last_heard=(end, kept.heard_at))
+        at = kept.begin_sample
+        for first, stop in kept.stored if has_memory else ():
+            state.owe(at, first)
+            at = stop
+        return state
+
+    def owe(self, first: int, end: int) -> None:
+        """Note samples that the device may still have, each in the epoch it lies in."""
+        for place in reversed(self.places):
+            begin = first if place is self.places[0] else max(first, place.base_sample)
+            place.missing.add(begin, end)
+            end = min(end, begin)
+
 
 class Assembler:
     """Puts the packets of one recording in order.
@@ -67,14 +91,20 @@ class Assembler:
         self._fs_hz = fs_hz
         self._has_memory = has_memory
         self._state = state or AssemblerState()
+        self._resuming = state is not None and bool(state.places)
         self._held: dict[int, tuple[SamplePacket, datetime]] = {}
         self._clock = ClockFitter(fs_hz)
         self._hold_samples = round(HOLD_S * fs_hz)
 
     @property
     def state(self) -> AssemblerState:
-        """What must be kept to go on after a restart."""
+        """Where the recording is."""
         return self._state
+
+    @property
+    def places(self) -> Places:
+        """What a restart of the app needs besides the samples."""
+        return tuple((place.epoch, place.base_sample) for place in self._state.places)
 
     @property
     def fs_hz(self) -> float:
@@ -122,10 +152,11 @@ class Assembler:
         if packet.from_memory:
             return list(self._fill(packet, received_at))
         events: list[PatchEvent] = []
+        self._prove_continuity(packet)
         place = self._current()
-        if place is None:
+        if place is None and self._state.last_heard is None:
             self._begin(packet)
-        elif packet.epoch != place.epoch:
+        elif place is None or packet.epoch != place.epoch:
             if any(known.epoch == packet.epoch for known in self._state.places):
                 return list(self._fill(packet, received_at))
             events += self.flush()
@@ -162,6 +193,8 @@ class Assembler:
         max_samples : int
             No more than this at once, so that live packets keep their share of the air.
         """
+        if self._resuming:
+            return None  # no live packet has proven yet that this counter is the old one
         for place in reversed(self._state.places):
             spans = list(place.missing)
             if spans:
@@ -179,6 +212,22 @@ class Assembler:
                 place.missing.remove(first, first + request.n_samples)
 
     # -- places ------------------------------------------------------------------
+
+    def _prove_continuity(self, packet: SamplePacket) -> None:
+        """See by the first live packet after a restart whether the old epochs are valid.
+
+        A counter only grows, so one that lies behind what is on disk began anew under an
+        old epoch number (a unit that came from repair): nothing of it is what is missing.
+        """
+        if not self._resuming:
+            return
+        self._resuming = False
+        place = self._state.places[-1]
+        if packet.epoch != place.epoch:
+            return
+        end = self._unwrapped(place, packet.first_counter) + len(packet.counts)
+        if end <= self._state.next_sample:
+            self._state.places.clear()
 
     def _current(self) -> EpochPlace | None:
         return self._state.places[-1] if self._state.places else None
@@ -199,17 +248,20 @@ class Assembler:
     def _restart(self, packet: SamplePacket, received_at: datetime) -> Iterator[Gap]:
         """Place a new epoch by our clock and say the hole before it."""
         state = self._state
+        # Makes that send timestamps are numbered anew by each run of the app.
+        same_run = self._clock.fit() is not None
+        cause = GapCause.REBOOT if self._has_memory or same_run else GapCause.UNKNOWN
         end = self._sample_at(received_at)
         first = max(end - len(packet.counts), state.next_sample)
         # The new counter began at 0: what it counted before this packet is in memory.
         measured = min(packet.first_counter, first - state.next_sample)
         begin = first - measured
         if self._has_memory:
-            state.places[-1].missing.add(state.next_sample, begin)
+            state.owe(state.next_sample, begin)
         place = EpochPlace(packet.epoch, first - packet.first_counter)
         state.places.append(place)
         if begin > state.next_sample:
-            yield Gap(state.next_sample, begin, GapCause.REBOOT)
+            yield Gap(state.next_sample, begin, cause)
         if first > begin:
             yield Gap(begin, first, GapCause.LINK)
             if self._has_memory:
@@ -262,7 +314,7 @@ class Assembler:
         if in_sequence:  # nothing was lost on the air: the device itself has a hole
             return Gap(state.next_sample, first, GapCause.SOURCE)
         if self._has_memory:
-            state.places[-1].missing.add(state.next_sample, first)
+            state.owe(state.next_sample, first)
         return Gap(state.next_sample, first, GapCause.LINK)
 
     def _fill(self, packet: SamplePacket, received_at: datetime) -> Iterator[EcgFrame]:

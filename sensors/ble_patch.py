@@ -22,6 +22,7 @@ from sensors.errors import (
 from sensors.frames import Battery, Button, LinkReason, LinkState, PatchEvent, PatchInfo
 from sensors.link import GattLink, LinkOpener
 from sensors.packets import Press, SamplePacket
+from sensors.patch import Kept, Places
 from sensors.waiting import unless
 
 FETCH_CHUNK_S = 20.0
@@ -46,7 +47,7 @@ class Backoff:
 
 
 class BlePatch:
-    """A `sensors.patch.EcgPatch` behind a link that comes and goes.
+    """A `sensors.patch.LastingPatch` behind a link that comes and goes.
 
     Parameters
     ----------
@@ -60,8 +61,6 @@ class BlePatch:
         Gives aware UTC time.
     rng : numpy.random.Generator
         Jitter of the waiting times.
-    state : AssemblerState, optional
-        Of an earlier run of the same recording.
     backoff : Backoff
         Waiting times between attempts.
     """
@@ -74,7 +73,6 @@ class BlePatch:
         serial: str,
         now: Callable[[], datetime],
         rng: np.random.Generator,
-        state: AssemblerState | None = None,
         backoff: Backoff | None = None,
     ) -> None:
         self._opener = opener
@@ -83,7 +81,7 @@ class BlePatch:
         self._now = now
         self._rng = rng
         self._backoff = backoff or Backoff()
-        self._state = state
+        self._kept: Kept | None = None
         self._assembler: Assembler | None = None
         self._early: list[Said] = []
         self._link: GattLink | None = None
@@ -101,13 +99,21 @@ class BlePatch:
 
     @property
     def state(self) -> AssemblerState | None:
-        """What to keep, so that a restart goes on with the same recording."""
-        return self._assembler.state if self._assembler else self._state
+        """Where the recording is; None before the first link."""
+        return self._assembler.state if self._assembler else None
 
     @property
     def missing_samples(self) -> int:
         """How many samples may still come from the patch's memory."""
         return self._assembler.missing_samples if self._assembler else 0
+
+    def resume(self, kept: Kept) -> None:
+        """See `sensors.patch.LastingPatch.resume`."""
+        self._kept = kept
+
+    def places(self) -> Places:
+        """See `sensors.patch.LastingPatch.places`."""
+        return self._assembler.places if self._assembler else ()
 
     async def connect(self) -> PatchInfo:
         """Open the link, check who answers, start the stream.
@@ -135,9 +141,9 @@ class BlePatch:
         self._link = link
         self.info = info
         if self._assembler is None:
-            self._assembler = Assembler(
-                info.fs_hz, has_memory=self._driver.has_memory, state=self._state
-            )
+            has_memory, kept = self._driver.has_memory, self._kept
+            state = AssemblerState.after(kept, has_memory=has_memory) if kept else None
+            self._assembler = Assembler(info.fs_hz, has_memory=has_memory, state=state)
         self._events.put_nowait(LinkState(LinkReason.CONNECTED))
         early, self._early = self._early, []
         for said in early:

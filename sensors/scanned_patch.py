@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from sensors.errors import LinkUnavailable, SensorError
 from sensors.frames import LinkReason, PatchEvent, PatchInfo
-from sensors.patch import EcgPatch
+from sensors.patch import Kept, LastingPatch, Places
 from sensors.registry import Advertisement, PatchScanner
 
 SCAN_S = 5.0
@@ -32,13 +32,13 @@ class Listener:
         async with self._turn:
             return await self._scanner.scan(self._scan_s)
 
-    def open(self, advertisement: Advertisement, code: str) -> EcgPatch:
+    def open(self, advertisement: Advertisement, code: str) -> LastingPatch:
         """See `PatchScanner.open`."""
         return self._scanner.open(advertisement, code)
 
 
 class ScannedPatch:
-    """A `sensors.patch.EcgPatch` that is found by scanning.
+    """A `sensors.patch.LastingPatch` that is found by scanning.
 
     Two devices may carry one name: all that answer are tried, the strongest first, and
     the proof of the code says which one it is.
@@ -57,7 +57,16 @@ class ScannedPatch:
         self._listener = listener
         self._serial = serial
         self._code = code
-        self._patch: EcgPatch | None = None
+        self._kept: Kept | None = None
+        self._patch: LastingPatch | None = None
+
+    def resume(self, kept: Kept) -> None:
+        """See `sensors.patch.LastingPatch.resume`."""
+        self._kept = kept
+
+    def places(self) -> Places:
+        """See `sensors.patch.LastingPatch.places`."""
+        return self._patch.places() if self._patch else ()
 
     async def connect(self) -> PatchInfo:
         """Find it, pair, start the stream.
@@ -74,6 +83,8 @@ class ScannedPatch:
                 continue
             try:
                 patch = self._listener.open(found, self._code)
+                if self._kept is not None:
+                    patch.resume(self._kept)
                 info = await patch.connect()
             except SensorError as error:
                 trouble = error

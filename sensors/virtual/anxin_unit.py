@@ -46,6 +46,8 @@ class UnitMaker:
     memory_s: float = 86_400.0
     model: str = "Anxin reference patch"
     firmware: str = "1.0.0"
+    first_epoch: int = 1
+    """Number of the first start; a unit in use has had many."""
     first_counter: int = 0
     """Value of the sample counter after the first start."""
     battery_percent: int = 100
@@ -80,7 +82,7 @@ class AnxinUnit:
         self._measured_n = 0
         self._limit = 2 ** (8 * maker.sample_bytes - 1) - 1
         self._memory = UnitMemory(round(maker.memory_s * self.fs_hz))
-        self._epoch = 1
+        self._epoch = maker.first_epoch
         self._counter = maker.first_counter
         self._presses = 0
         self._pressed_at = 0

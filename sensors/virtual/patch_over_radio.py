@@ -16,6 +16,7 @@ from sensors.ble_patch import BlePatch
 from sensors.clock import ClockFit
 from sensors.errors import LinkUnavailable
 from sensors.frames import LinkReason, PatchEvent, PatchInfo
+from sensors.patch import Kept, Places
 from sensors.profiles import anxin_pairing as pairing
 from sensors.virtual.anxin_unit import AnxinUnit, UnitMaker
 from sensors.virtual.disturbance import RadioConditions
@@ -28,6 +29,9 @@ SCANS = 10  # a busy machine may miss an advertisement or two
 
 class PatchOverRadio:
     """A unit of the open patch profile on an air of its own, with its phone.
+
+    The unit ends with this process; the next one is a later start of it, so that a
+    recording goes on after a hole. A unit that outlives the phone: `anxin gateway`.
 
     Parameters
     ----------
@@ -72,6 +76,15 @@ class PatchOverRadio:
         self._worn: RadioPatch | None = None
         self._phone: BumbleTransport | None = None
         self._patch: BlePatch | None = None
+        self._kept: Kept | None = None
+
+    def resume(self, kept: Kept) -> None:
+        """See `sensors.patch.LastingPatch.resume`."""
+        self._kept = kept
+
+    def places(self) -> Places:
+        """See `sensors.patch.LastingPatch.places`."""
+        return self._patch.places() if self._patch else ()
 
     @property
     def clock(self) -> ClockFit | None:
@@ -95,6 +108,7 @@ class PatchOverRadio:
             maker = UnitMaker(
                 self._serial,
                 key,
+                first_epoch=secrets.randbelow(2**16),
                 battery_percent=self._battery_percent,
                 battery_life_s=self._battery_life_s,
             )
@@ -110,6 +124,8 @@ class PatchOverRadio:
             for found in await scanner.scan(SCAN_S):
                 if found.serial == self._serial:
                     self._patch = scanner.open(found, self._code)
+                    if self._kept is not None:
+                        self._patch.resume(self._kept)
                     return await self._patch.connect()
         raise LinkUnavailable(reason=LinkReason.OUT_OF_RANGE, serial=self._serial)
 

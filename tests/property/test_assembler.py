@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensors.assembler import COUNTER_MODULO, Assembler
+from sensors.assembler import COUNTER_MODULO, Assembler, AssemblerState
 from sensors.errors import BadPacket
 from sensors.frames import EcgFrame, Gap, GapCause, LeadState, PatchEvent
 from sensors.packets import FetchRequest, SamplePacket
+from sensors.patch import Kept
 from sensors.profiles import anxin_patch as anxin
 from sensors.ranges import SampleRanges
 from sensors.timestamps import TimestampCounter
@@ -113,18 +114,37 @@ def test_clock_increases_gaps_add_up_and_backfill_is_exact(journey):
     assert store(events, len(truth)).tolist() == truth.tolist()
 
 
-@given(journeys())
-def test_a_restart_of_the_app_goes_on_with_the_same_recording(journey):
+def kept_of(assembler: Assembler, on_disk: Sequence[PatchEvent], heard: float) -> Kept:
+    stored = SampleRanges()
+    for frame in frames_of(on_disk):
+        stored.add(frame.first_sample, frame.first_sample + len(frame.counts))
+    return Kept(assembler.places, 0, tuple(stored), at(heard))
+
+
+def resumed(kept: Kept, *, has_memory: bool = True) -> Assembler:
+    state = AssemblerState.after(kept, has_memory=has_memory)
+    return Assembler(FS_HZ, has_memory=has_memory, state=state)
+
+
+@given(journeys(), st.data())
+@settings(max_examples=300)
+def test_a_killed_app_goes_on_with_the_same_recording(journey, data):
+    """Wherever the kill hits, and however much of what came was not on disk yet."""
     truth, packets, order, start = journey
-    before, after = order[: len(order) // 2 + 1], order[len(order) // 2 + 1 :]
+    half = data.draw(st.integers(1, len(order)))
     assembler = Assembler(FS_HZ, has_memory=True)
     events: list[PatchEvent] = []
-    for index in before:
+    for index in order[:half]:
         first, n = packets[index]
         events += assembler.push(packet_of(truth, first, n, start=start), at(first + n))
-    events += assembler.flush()
-    assembler = Assembler(FS_HZ, has_memory=True, state=assembler.state)
-    for index in after:
+    on_disk = events[: data.draw(st.integers(0, len(events)))]
+    kept = kept_of(assembler, on_disk, sum(packets[max(order[:half])]))
+    assembler, events = resumed(kept), list(on_disk)
+    assert assembler.plan(1000) is None, "nothing is asked before continuity is proven"
+    live = [index for index in order[half:] if index > max(order[:half])]
+    packets.append((len(truth), 20))
+    truth = np.arange(len(truth) + 20, dtype=np.int32) * 7 - 100
+    for index in [*live, len(packets) - 1]:
         first, n = packets[index]
         events += assembler.push(packet_of(truth, first, n, start=start), at(first + n))
     events += assembler.flush()
@@ -133,6 +153,36 @@ def test_a_restart_of_the_app_goes_on_with_the_same_recording(journey):
         answer = packet_of(truth, first, request.n_samples, start=start, from_memory=True)
         events += assembler.push(answer, at(len(truth)))
     assert store(events, len(truth)).tolist() == truth.tolist()
+
+
+def test_a_reboot_before_the_kill_leaves_each_hole_to_its_own_epoch():
+    truth = np.arange(250 * 60, dtype=np.int32)
+    before = Assembler(FS_HZ, has_memory=True)
+    events = before.push(packet_of(truth, 0, 1000), at(1000))
+    boot = 2000
+    reborn = packet_of(truth, 2500, 500, start=-boot, epoch=2)
+    events += before.push(reborn, at(3000))
+    after = resumed(kept_of(before, events[:1], 1000))
+    later = packet_of(truth, 5000, 500, start=-boot, epoch=2)
+    events = [*events[:1], *after.push(later, at(5500)), *after.flush()]
+    assert after.plan(10**6) == FetchRequest(2, 0, 3000)
+    answer = packet_of(truth, boot, 3000, start=-boot, epoch=2, from_memory=True)
+    events += after.push(answer, at(5600))
+    assert after.plan(10**6) == FetchRequest(1, 1000, 1000)
+    events += after.push(packet_of(truth, 1000, 1000, from_memory=True), at(5600))
+    assert store(events, 5500).tolist() == truth[:5500].tolist()
+
+
+def test_an_old_epoch_number_with_a_younger_counter_is_another_start():
+    truth = np.arange(250 * 60, dtype=np.int32)
+    before = Assembler(FS_HZ, has_memory=True)
+    events = before.push(packet_of(truth, 0, 5000), at(5000))
+    after = resumed(kept_of(before, events, 5000))
+    repaired = packet_of(truth, 10_000, 50, start=-10_000)
+    said = after.push(repaired, at(10_050))
+    assert said[0] == Gap(5000, 10_000, GapCause.REBOOT)
+    assert frames_of(said)[0].first_sample == 10_000
+    assert after.plan(10**6) is None, "its memory knows nothing of the hole"
 
 
 def test_without_memory_a_lost_packet_stays_a_gap():
@@ -214,16 +264,21 @@ def test_a_reboot_goes_on_in_the_same_recording_at_the_right_time():
     assert abs((fit.at(250 * 250) - at(250 * 250)).total_seconds()) < 0.02
 
 
-def test_a_reboot_while_the_app_was_off_has_the_length_of_our_clock():
+@pytest.mark.parametrize(
+    ("has_memory", "cause"), [(True, GapCause.REBOOT), (False, GapCause.UNKNOWN)]
+)
+def test_a_new_epoch_after_the_app_was_off_is_placed_by_our_clock(has_memory, cause):
+    """A make without memory is numbered anew by each run: it need not have rebooted."""
     truth = np.arange(250 * 60, dtype=np.int32)
-    before = Assembler(FS_HZ, has_memory=False)
+    before = Assembler(FS_HZ, has_memory=has_memory)
+    events: list[PatchEvent] = []
     for first in range(0, 250 * 10, 50):
-        before.push(packet_of(truth, first, 50), at(first + 50))
-    after = Assembler(FS_HZ, has_memory=False, state=before.state)
+        events += before.push(packet_of(truth, first, 50), at(first + 50))
+    after = resumed(kept_of(before, events, 2500), has_memory=has_memory)
     start = 250 * 40
     packet = packet_of(truth, start, 50, start=-start, epoch=2)
     events = after.push(packet, at(start + 50))
-    assert events == [Gap(2500, start, GapCause.REBOOT), *frames_of(events)]
+    assert events == [Gap(2500, start, cause), *frames_of(events)]
     assert frames_of(events)[0].first_sample == start
 
 

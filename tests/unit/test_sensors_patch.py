@@ -19,7 +19,6 @@ from sensors.frames import (
     LinkReason,
     LinkState,
 )
-from sensors.registry import Advertisement, VirtualScanner
 from sensors.virtual.faults import Fault, FaultKind, FaultScript, read_faults
 from sensors.virtual.hearts import named_heart
 from sensors.virtual.patch import VirtualPatch, Wear
@@ -200,22 +199,6 @@ def test_shapes_that_do_not_fit_are_refused():
         replay_source_from_mv(np.zeros((10, 2)), 250.0, ("ECG",))
     with pytest.raises(BadScenario):
         replay_source_from_mv(np.zeros((0, 1)), 250.0, ("ECG",))
-
-
-def test_virtual_patches_are_found_and_opened():
-    async def find() -> tuple:
-        scanner = VirtualScanner(
-            {"A1": lambda: VirtualPatch(named_heart("af"), serial="A1", now=now)}
-        )
-        found = await scanner.scan()
-        info = await scanner.open(found[0], "any").connect()
-        return scanner, found, info
-
-    scanner, found, info = asyncio.run(find())
-    assert [a.serial for a in found] == ["A1"]
-    assert info.serial == "A1"
-    with pytest.raises(LinkUnavailable):
-        scanner.open(Advertisement("B2", "x", -40), "any")
 
 
 def test_faults_are_read_from_a_script():
