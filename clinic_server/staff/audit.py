@@ -1,40 +1,69 @@
 """The record of everything that was done: rows chained by hash, never changed.
 
 ``hash = SHA-256(prev_hash + canonical JSON of the row)``, written in the transaction of
-the change itself. The database refuses UPDATE and DELETE (triggers of the first
-migration); `verify_audit` finds a row that was altered, removed or moved in spite of that.
-A cut-off tail cannot be seen from inside: keep the newest hash somewhere else too.
+the change itself; rows are numbered 1, 2, 3 without a gap. The database refuses UPDATE and
+DELETE (triggers of the second migration); `verify_audit` finds every bit that was altered
+in spite of that, and every row removed or moved. A cut-off tail cannot be seen from
+inside: keep the newest hash somewhere else too.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
-from datetime import datetime
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
 from clinic_server.staff.models import AuditEntry
 
 GENESIS = "0" * 64
 _PG_LOCK = 0x616E78696E  # "anxin": one appender at a time, until its transaction ends
-_PAGE = 5000
+_PAGE = 10_000
+_BEFORE_ALL = -(2**63)
+_COLUMNS = (
+    "id", "at", "actor_kind", "actor_id", "action", "object_kind", "object_id",
+    "patient_id", "detail", "prev_hash", "hash",
+)  # fmt: skip
+_AS_WRITTEN = {
+    # what lies in the file, not what a driver makes of it: two spellings of one value
+    # differ in a bit
+    "sqlite": {},
+    "postgresql": {
+        "at": "to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')",
+        "detail": "detail::text",
+    },
+}
+_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}")
+_canonical = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":")
+).encode
+_stored = json.JSONEncoder().encode
+"""How the JSON column writes a value."""
 
 
-def _digest(entry: AuditEntry) -> str:
+def _digest(
+    prev_hash: str,
+    at: str,
+    actor: tuple[str, str],
+    action: str,
+    touched: tuple[str, str, int | None],
+    detail: Any,
+) -> str:
     row = {
-        "at": entry.at.isoformat(timespec="microseconds"),
-        "actor_kind": entry.actor_kind,
-        "actor_id": entry.actor_id,
-        "action": entry.action,
-        "object_kind": entry.object_kind,
-        "object_id": entry.object_id,
-        "patient_id": entry.patient_id,
-        "detail": entry.detail,
+        "at": at,
+        "actor_kind": actor[0],
+        "actor_id": actor[1],
+        "action": action,
+        "object_kind": touched[0],
+        "object_id": touched[1],
+        "patient_id": touched[2],
+        "detail": detail,
     }
-    canonical = json.dumps(row, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256((entry.prev_hash + canonical).encode()).hexdigest()
+    return hashlib.sha256((prev_hash + _canonical(row)).encode()).hexdigest()
 
 
 def audit(
@@ -72,10 +101,11 @@ def audit(
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PG_LOCK})
-    last = session.exec(
-        select(AuditEntry.hash).order_by(col(AuditEntry.id).desc()).limit(1)
-    ).first()
+    number, before = session.exec(
+        select(AuditEntry.id, AuditEntry.hash).order_by(col(AuditEntry.id).desc()).limit(1)
+    ).first() or (0, GENESIS)
     entry = AuditEntry(
+        id=(number or 0) + 1,
         at=at,
         actor_kind=actor_kind,
         actor_id=str(actor_id),
@@ -84,10 +114,17 @@ def audit(
         object_id=str(object_id),
         patient_id=patient_id,
         detail=json.loads(json.dumps(dict(detail or {}), default=str)),
-        prev_hash=last or GENESIS,
+        prev_hash=before,
         hash="",
     )
-    entry.hash = _digest(entry)
+    entry.hash = _digest(
+        entry.prev_hash,
+        entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        (entry.actor_kind, entry.actor_id),
+        entry.action,
+        (entry.object_kind, entry.object_id, entry.patient_id),
+        entry.detail,
+    )
     session.add(entry)
     session.flush()
 
@@ -101,19 +138,59 @@ def verify_audit(session: Session) -> int | None:
         Number of the first row that does not fit, None when all do.
     """
     expected = GENESIS
-    after = 0
+    try:
+        for number, row in enumerate(_rows(session), 1):
+            fits = row.id == number and row.prev_hash == expected
+            if not fits or row.hash != _digest_of(row):
+                return int(row.id)
+            expected = row.hash
+    except _UnreadableError as error:
+        return error.number
+    return None
+
+
+class _UnreadableError(Exception):
+    """A row whose text is no text."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _rows(session: Session) -> Iterator[Row[Any]]:
+    """Read the table as it is written, page by page in the order of its numbers."""
+    written = _AS_WRITTEN[session.get_bind().dialect.name]
+    columns = ", ".join(f"{written.get(name, name)} AS {name}" for name in _COLUMNS)
+    after, many = _BEFORE_ALL, _PAGE
     while True:
-        page = session.exec(
-            select(AuditEntry)
-            .where(col(AuditEntry.id) > after)
-            .order_by(col(AuditEntry.id))
-            .limit(_PAGE)
-        ).all()
-        if not page:
-            return None
-        for entry in page:
-            if entry.prev_hash != expected or entry.hash != _digest(entry):
-                return entry.id
-            expected = entry.hash
-        after = page[-1].id or 0
-        session.expunge_all()
+        where = f"FROM audit WHERE id > {after} ORDER BY id LIMIT {many}"
+        try:
+            page = session.execute(text(f"SELECT {columns} {where}")).all()
+        except OperationalError as error:
+            if many == 1:
+                number = session.execute(text(f"SELECT id {where}")).scalar_one()
+                raise _UnreadableError(number) from error
+            many = 1
+            continue
+        yield from page
+        if len(page) < many:
+            return
+        after = page[-1].id
+
+
+def _digest_of(row: Row[Any]) -> str:
+    """Compute what the hash of a stored row must be; empty when it cannot be one."""
+    try:
+        detail = json.loads(row.detail)
+        if not _TIME.fullmatch(row.at) or _stored(detail) != row.detail:
+            return ""
+        return _digest(
+            row.prev_hash,
+            f"{row.at[:10]}T{row.at[11:]}+00:00",
+            (row.actor_kind, row.actor_id),
+            row.action,
+            (row.object_kind, row.object_id, row.patient_id),
+            detail,
+        )
+    except (TypeError, ValueError):  # other types than we write, no JSON, no UTF-8
+        return ""
