@@ -21,6 +21,12 @@ class SessionLimits:
     stop_far_bpm: int = 20
     stop_after_s: int = 60
     stop_borg: int = 17
+    stop_spo2_pct: int = 88
+    stop_drop_mmhg: int = 10
+    stop_rhythms: tuple[str, ...] = ("VT", "PVT", "VFIB", "VFL")
+    """Runs of three ventricular beats and more, above 100 bpm."""
+    stop_rhythms_new: tuple[str, ...] = ("AFIB", "AFL")
+    """Only for those who do not have them anyway."""
     untested_low_bpm: int = 20
     """Without a stress test: resting rate plus this …"""
     untested_high_bpm: int = 30

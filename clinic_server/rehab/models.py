@@ -46,13 +46,20 @@ class RehabSession(SQLModel, table=True):
     issue_id: int = Field(foreign_key="issue.id")
     prescription_id: int = Field(foreign_key="rehab_prescription.id")
     client_id: str = Field(max_length=64)
+    kind: str = Field(default="session", max_length=8)
+    """A `clinic_server.wire.rehab.ExerciseKind`."""
     number: int
     asked_at: datetime = Field(sa_type=UtcDateTime)
     answers: dict[str, Any] = Field(
         default_factory=dict, sa_column=Column(JSON, nullable=False)
     )
     permitted: bool
+    """By the rules or by a physician."""
     reasons: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """Why the rules refused; they stay when a physician permits it."""
+    permitted_by: int | None = Field(default=None, foreign_key="staff.id")
+    permitted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    permit_reason: str = Field(default="", max_length=400)
     target_low_bpm: int | None = None
     target_high_bpm: int | None = None
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -1,20 +1,32 @@
-"""Rehab over HTTP: the gate, the summary, the prescription."""
+"""Rehab over HTTP: progress, the gate, the summary; prescription and override."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from clinic_server.deps import ClockDep, RowId, WriteSession
+from clinic_server.deps import ClockDep, ReadSession, RowId, WriteSession
 from clinic_server.devices.auth import CurrentIssue
 from clinic_server.patients import service as patients
 from clinic_server.rehab import service
 from clinic_server.rehab.limits import LIMITS
 from clinic_server.rehab.models import RehabPrescription
 from clinic_server.staff.auth import Physician
-from clinic_server.wire.rehab import RehabAsk, RehabGate, RehabRecord, RehabSummary
+from clinic_server.wire.rehab import (
+    RehabAsk,
+    RehabGate,
+    RehabProgress,
+    RehabRecord,
+    RehabSummary,
+)
 
 router = APIRouter(tags=["rehab"])
+
+
+@router.get("/api/me/rehab")
+def mine(session: ReadSession, issue: CurrentIssue) -> RehabProgress:
+    """Say how far the wearer got."""
+    return service.progress(session, issue.patient_id)
 
 
 @router.post("/api/me/rehab/gate")
@@ -72,3 +84,23 @@ def prescribe(
         **body.model_dump(),
     )
     service.prescribe(session, prescription, staff, now)
+
+
+class Permission(BaseModel):
+    """Why a physician lets a refused session start."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(min_length=1, max_length=400)]
+
+
+@router.post("/console/rehab/{session_id}/permit", status_code=204)
+def permit(
+    session_id: RowId,
+    body: Permission,
+    session: WriteSession,
+    staff: Physician,
+    now: ClockDep,
+) -> None:
+    """Permit a session that the rules refused."""
+    service.permit(session, staff, session_id, body.reason, now)

@@ -1,27 +1,42 @@
-"""The gate before a session, and its summary. Decided here, never on the phone."""
+"""The gate before exercise, and what came of it. Decided here, never on the phone."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
-from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from clinic_server.alarms.models import Alarm, AlarmKind, Tier
 from clinic_server.bounds import is_plausible
 from clinic_server.devices.models import Issue
-from clinic_server.errors import Conflict, NotFound, Unprocessable
+from clinic_server.errors import Conflict, Gone, NotFound, Unprocessable
+from clinic_server.patients import service as patients
+from clinic_server.plans import work
+from clinic_server.plans.models import WorkKind
 from clinic_server.rehab.limits import LIMITS, target_zone
 from clinic_server.rehab.models import RehabPrescription, RehabSession
+from clinic_server.staff import service as staff_service
 from clinic_server.staff.audit import audit
 from clinic_server.staff.models import Staff
 from clinic_server.wire.rehab import (
+    ExerciseKind,
     Refusal,
     RehabAsk,
     RehabGate,
+    RehabProgress,
     RehabRecord,
     RehabSummary,
     Stage,
     StageKind,
 )
+
+WALK_S = 360
+PERMIT_FOR = timedelta(hours=2)
+"""A physician's word is for now: later the questions are asked anew."""
+NOT_TO_PERMIT = frozenset({Refusal.NO_PRESCRIPTION, Refusal.ECG_NOT_ASSESSABLE})
+"""Without a plan, or a resting rate to start from, there is nothing to permit."""
+RECENT = 20
+ENDED_WELL = frozenset({"finished", "stopped"})
+"""Every other end is told to the nurse: it had a reason."""
 
 
 def prescribe(
@@ -87,8 +102,8 @@ def ask(session: Session, issue: Issue, body: RehabAsk, now: datetime) -> RehabG
         )
     ).first()
     if known is not None:
-        return _gate(known, plan)
-    number = _finished(session, plan) + 1
+        return _gate(session, known, plan)
+    number = len(_finished(session, plan, body.kind)) + 1
     reasons = refusals(body, plan, number)
     if _open_alarm(session, issue.patient_id):
         reasons.append(Refusal.OPEN_ALARM)
@@ -97,20 +112,106 @@ def ask(session: Session, issue: Issue, body: RehabAsk, now: datetime) -> RehabG
         issue_id=issue.id or 0,
         prescription_id=plan.id or 0,
         client_id=body.client_id,
+        kind=body.kind.value,
         number=number,
         asked_at=now,
         answers=body.model_dump(mode="json", exclude={"client_id"}),
         permitted=not reasons,
         reasons=[reason.value for reason in reasons],
     )
-    if body.rest_bpm is not None and not reasons:
+    if body.rest_bpm is not None:
         row.target_low_bpm, row.target_high_bpm = target_zone(
             body.rest_bpm, plan.max_bpm, plan.low_pct, plan.high_pct
         )
     session.add(row)
     session.flush()
     _audit(session, issue, row, "rehab.permit" if row.permitted else "rehab.refuse", now)
-    return _gate(row, plan)
+    return _gate(session, row, plan)
+
+
+def permit(
+    session: Session, staff: Staff, session_id: int, reason: str, now: datetime
+) -> RehabSession:
+    """Permit what the rules refused; the phone hears it when it asks again.
+
+    Raises
+    ------
+    NotFound
+        ``rehab.unknown_session``: also when this person may not see the patient.
+    Unprocessable
+        ``rehab.reason_missing``, or ``rehab.not_to_permit`` for a want of a prescription
+        or of a resting heart rate.
+    Conflict
+        ``rehab.already_permitted``.
+    Gone
+        ``rehab.too_late``: `PERMIT_FOR` after the question.
+    """
+    row = session.get(RehabSession, session_id)
+    if row is None:
+        raise NotFound("rehab.unknown_session")
+    try:
+        patients.patient_for(session, staff, row.patient_id, now)
+    except NotFound as error:
+        raise NotFound("rehab.unknown_session") from error
+    if not reason.strip():
+        raise Unprocessable("rehab.reason_missing")
+    if row.permitted:
+        raise Conflict("rehab.already_permitted")
+    if not may_be_permitted(row):
+        raise Unprocessable("rehab.not_to_permit")
+    if now - row.asked_at > PERMIT_FOR:
+        raise Gone("rehab.too_late")
+    row.permitted, row.permitted_by, row.permitted_at = True, staff.id, now
+    row.permit_reason = reason.strip()[:400]
+    session.add(row)
+    session.flush()
+    audit(
+        session,
+        at=now,
+        actor_kind="staff",
+        actor_id=staff.id or 0,
+        action="rehab.override",
+        object_kind="rehab_session",
+        object_id=row.id or 0,
+        patient_id=row.patient_id,
+        detail={"reasons": row.reasons, "why": row.permit_reason},
+    )
+    return row
+
+
+def may_be_permitted(row: RehabSession) -> bool:
+    """Say whether a physician can let a refused one start."""
+    refused = {Refusal(reason) for reason in row.reasons}
+    return not row.permitted and not refused & NOT_TO_PERMIT
+
+
+def sessions_of(session: Session, patient_id: int) -> Sequence[RehabSession]:
+    """Give everything that was asked for, refused ones too, newest first."""
+    return session.exec(
+        select(RehabSession)
+        .where(RehabSession.patient_id == patient_id)
+        .order_by(col(RehabSession.id).desc())
+    ).all()
+
+
+def exercising(session: Session, patient_id: int, at: datetime) -> bool:
+    """Say whether a permitted session may have been running at a time."""
+    return any(
+        row.permitted and row.asked_at <= at < (row.ended_at or row.asked_at + PERMIT_FOR)
+        for row in sessions_of(session, patient_id)
+    )
+
+
+def progress(session: Session, patient_id: int) -> RehabProgress:
+    """Say how far the wearer got with the prescription in force."""
+    plan = running(session, patient_id)
+    ended = [row for row in sessions_of(session, patient_id) if row.ended_at is not None]
+    return RehabProgress(
+        prescribed=plan is not None,
+        done=len(_finished(session, plan, ExerciseKind.SESSION)) if plan else 0,
+        of=plan.sessions if plan else 0,
+        recent=[_record(row) for row in ended[:RECENT]],
+    )
 
 
 def refusals(body: RehabAsk, plan: RehabPrescription, number: int) -> list[Refusal]:
@@ -121,7 +222,10 @@ def refusals(body: RehabAsk, plan: RehabPrescription, number: int) -> list[Refus
     clear = body.rest_good_s >= limits.good_share * body.rest_s
     found = (
         (plan.risk == "high", Refusal.SUPERVISED_ONLY),
-        (number > plan.sessions, Refusal.ALL_DONE),
+        (
+            body.kind is ExerciseKind.SESSION and number > plan.sessions,
+            Refusal.ALL_DONE,
+        ),
         (body.new_chest_pain, Refusal.CHEST_PAIN),
         (body.new_dyspnoea, Refusal.DYSPNOEA),
         (body.syncope, Refusal.SYNCOPE),
@@ -166,8 +270,29 @@ def finish(
         row.result = body.model_dump(mode="json", exclude={"end", "borg"})
         session.add(row)
         _audit(session, issue, row, "rehab.finish", now)
+        if body.end not in ENDED_WELL:
+            work.raise_work(
+                session,
+                kind=WorkKind.CALL_PATIENT,
+                patient_id=row.patient_id,
+                dedupe_key=f"rehab:{row.id}",
+                now=now,
+                detail={"why": "exercise_stopped", "end": body.end},
+            )
+    return _record(row)
+
+
+def _record(row: RehabSession) -> RehabRecord:
+    walk = row.result.get("walk") or {}
     return RehabRecord(
-        session_id=row.id or 0, number=row.number, end=row.end, borg=row.borg
+        session_id=row.id or 0,
+        number=row.number,
+        end=row.end,
+        borg=row.borg,
+        kind=ExerciseKind(row.kind),
+        asked_at=row.asked_at,
+        trained_s=row.result.get("trained_s"),
+        distance_m=walk.get("distance_m"),
     )
 
 
@@ -183,18 +308,21 @@ def _open_alarm(session: Session, patient_id: int) -> bool:
     return row is not None
 
 
-def _finished(session: Session, plan: RehabPrescription) -> int:
+def _finished(
+    session: Session, plan: RehabPrescription, kind: ExerciseKind
+) -> Sequence[int | None]:
     return session.exec(
-        select(func.count())
-        .select_from(RehabSession)
-        .where(
+        select(RehabSession.id).where(
             RehabSession.prescription_id == plan.id,
+            RehabSession.kind == kind.value,
             RehabSession.end == "finished",
         )
-    ).one()
+    ).all()
 
 
-def _stages(plan: RehabPrescription) -> list[Stage]:
+def _stages(plan: RehabPrescription, kind: ExerciseKind) -> list[Stage]:
+    if kind is ExerciseKind.WALK:
+        return [Stage(kind=StageKind.WORK, seconds=WALK_S)]
     work = Stage(kind=StageKind.WORK, seconds=plan.work_s)
     easy = Stage(kind=StageKind.EASY, seconds=plan.easy_s)
     middle = [part for _ in range(plan.repeats) for part in (work, easy)][:-1]
@@ -205,19 +333,29 @@ def _stages(plan: RehabPrescription) -> list[Stage]:
     ]
 
 
-def _gate(row: RehabSession, plan: RehabPrescription) -> RehabGate:
+def _gate(session: Session, row: RehabSession, plan: RehabPrescription) -> RehabGate:
+    kind = ExerciseKind(row.kind)
+    patient = patients.patient_of_record(session, row.patient_id)
+    by = staff_service.staff_by_id(session, row.permitted_by) if row.permitted_by else None
+    new = () if patient.known_af else LIMITS.stop_rhythms_new
     return RehabGate(
+        kind=kind,
         session_id=row.id,
         permitted=row.permitted,
         reasons=[Refusal(reason) for reason in row.reasons],
         number=row.number,
-        of=plan.sessions,
+        of=plan.sessions if kind is ExerciseKind.SESSION else 0,
+        permitted_by=by.name if by else None,
+        may_be_permitted=may_be_permitted(row),
         target_low_bpm=row.target_low_bpm,
         target_high_bpm=row.target_high_bpm,
         stop_far_bpm=LIMITS.stop_far_bpm,
         stop_after_s=LIMITS.stop_after_s,
         stop_borg=LIMITS.stop_borg,
-        stages=_stages(plan) if row.permitted else [],
+        stop_spo2_pct=LIMITS.stop_spo2_pct,
+        stop_drop_mmhg=LIMITS.stop_drop_mmhg,
+        stop_rhythms=[*LIMITS.stop_rhythms, *new],
+        stages=_stages(plan, kind) if row.permitted else [],
     )
 
 
