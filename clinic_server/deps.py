@@ -21,6 +21,10 @@ from clinic_server.settings import Settings
 from clinic_server.wire.ecg import UploadState
 
 LOCALE_COOKIE = "lang"
+LOOKED = "looked"
+"""Key of ``Session.info``: whose file was opened by whom in this session."""
+Look = tuple[int, int]
+"""Staff and patient, by number."""
 RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 """A row's number in an address, within what every database can hold."""
 Clock = Callable[[], datetime]
@@ -84,6 +88,8 @@ class App:
     seen: dict[str, datetime] = field(default_factory=dict)
     """Staff sessions (by hash) used since a tick last wrote it down: looking at a page
     must not wait for the writers' turn."""
+    looked: dict[Look, datetime] = field(default_factory=dict)
+    """Who opened whose file since a tick last wrote it down."""
 
 
 def _app(request: Request) -> App:
@@ -103,14 +109,16 @@ ClockDep = Annotated[datetime, Depends(_now)]
 """The time of this request, the same wherever it asks."""
 
 
-def _write(app: AppDep) -> Iterator[Session]:
+def _write(app: AppDep, now: ClockDep) -> Iterator[Session]:
     with app.db.write() as session:
         yield session
+    app.looked.update(dict.fromkeys(session.info.get(LOOKED, ()), now))
 
 
-def _read(app: AppDep) -> Iterator[Session]:
+def _read(app: AppDep, now: ClockDep) -> Iterator[Session]:
     with app.db.read() as session:
         yield session
+    app.looked.update(dict.fromkeys(session.info.get(LOOKED, ()), now))
 
 
 WriteSession = Annotated[Session, Depends(_write, scope="function", max_concurrency=1)]

@@ -19,6 +19,7 @@ from clinic_server.analysis.canary import Canary
 from clinic_server.analysis.live import LiveAnalysis
 from clinic_server.analysis.wearer import WearerWatch
 from clinic_server.bus import Bus
+from clinic_server.consents import routes as consents_routes
 from clinic_server.console import ecg as console_ecg
 from clinic_server.console import limits as console_limits
 from clinic_server.console import pages as console_pages
@@ -58,6 +59,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     plans_routes.router,
     diary_routes.router,
     consent_routes.router,
+    consents_routes.router,
     rehab_routes.router,
     family_routes.router,
     reports_routes.router,

@@ -16,6 +16,7 @@ from sqlmodel import Session
 
 from clinic_server.alarms import delivery, digest, escalation, faults, watchdog
 from clinic_server.alarms.steady import SteadyClock
+from clinic_server.consents import trace
 from clinic_server.consults import service as consults_service
 from clinic_server.deps import App
 from clinic_server.desk import reminders
@@ -89,6 +90,7 @@ TICKS: tuple[Tick, ...] = (
     Tick("desk.watch", 30, _watch_loans),
     Tick("recordings.close_due", 30, in_session(recordings_service.close_due)),
     Tick("staff.last_use", 5, flush_last_use),
+    Tick("patients.looks", 5, trace.write_looks),
 )
 """Those that need nothing but the application; `main` adds those that own something."""
 

@@ -122,6 +122,17 @@ DOORS: dict[str, Door] = {
     ),
     "GET /api/me/consents": Door(PHONE),
     "PUT /api/me/consents": Door(PHONE),
+    "GET /api/me/traces": Door(PHONE),
+    "POST /api/me/help": Door(
+        PHONE,
+        body={
+            "client_id": "help-0001",
+            "helper": "女儿",
+            "act": "read",
+            "at": NOW.isoformat(),
+        },
+    ),
+    "GET /api/me/rehab": Door(PHONE),
     "POST /api/me/rehab/gate": Door(
         PHONE,
         body={
@@ -148,6 +159,9 @@ DOORS: dict[str, Door] = {
         },
     ),
     "POST /console/patients/{patient_id}/rehab": Door(PHYSICIAN, bound=True, body={}),
+    "POST /console/rehab/{session_id}/permit": Door(
+        PHYSICIAN, bound=True, body={"reason": "可以"}
+    ),
     "GET /api/me/family": Door(PHONE),
     "POST /api/me/family": Door(PHONE, body={"label": "女儿", "level": 1, "days": 7}),
     "DELETE /api/me/family/{link_id}": Door(PHONE, bound=True),
