@@ -75,7 +75,7 @@ def find_pauses(
         if _touches(first, end, bad):
             continue
         trusted = bool(beats.usable[k] and beats.usable[k - 1])
-        if ecg_mv is not None and _hidden_beat(ecg_mv, beats, int(k)):
+        if ecg_mv is not None and hidden_beat(ecg_mv, beats, int(k)):
             continue
         seconds = float(apart_s[k - 1])
         if trusted and np.isfinite(beats.rr_s[k]):
@@ -139,8 +139,11 @@ def _steepness(ecg_mv: Ecg, first: int, end: int, fs: float) -> float:
     return float(np.nanmax(np.abs(part[step:] - part[:-step]), initial=0.0))
 
 
-def _hidden_beat(ecg_mv: Ecg, beats: BeatArrays, k: int) -> bool:
-    """Whether something nearly as steep as a QRS lies inside a pause."""
+def hidden_beat(ecg_mv: Ecg, beats: BeatArrays, k: int) -> bool:
+    """Whether something nearly as steep as a QRS lies between beat ``k`` and the one before.
+
+    The live stream asks the same of a silence.
+    """
     fs = beats.fs
     around = range(max(0, k - 4), min(len(beats), k + 4))
     half = int(0.08 * fs)
