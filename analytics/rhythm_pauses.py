@@ -140,7 +140,7 @@ def _steepness(ecg_mv: Ecg, first: int, end: int, fs: float) -> float:
 
 
 def hidden_beat(ecg_mv: Ecg, beats: BeatArrays, k: int) -> bool:
-    """Whether something nearly as steep as a QRS lies between beat ``k`` and the one before.
+    """Whether something nearly as steep as a QRS lies between two beats, ``k`` the later.
 
     The live stream asks the same of a silence.
     """
