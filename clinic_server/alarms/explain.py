@@ -46,8 +46,18 @@ def why(alarm: Alarm) -> list[Reason]:
         lines.append(Reason("alarms.why_irregular", {"percent": percent}))
     if "count" in seen or "per_min" in seen:
         lines.append(Reason("alarms.why_count", {"rule": alarm.rule}))
+    if "place" in seen:
+        lines.append(Reason("diary.said_place", _place(seen["place"])))
     lines += [Reason(f"diary.said_{symptom}") for symptom in seen.get("symptoms", [])]
     return lines[:4]
+
+
+def _place(place: Mapping[str, float]) -> dict[str, str]:
+    return {
+        "latitude": f"{place['latitude']:.5f}",
+        "longitude": f"{place['longitude']:.5f}",
+        "metres": str(round(place["accuracy_m"])),
+    }
 
 
 _DOUBTS: Mapping[str, tuple[str, ...]] = {

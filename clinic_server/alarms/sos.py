@@ -1,7 +1,7 @@
 """The one button, and the events a patient may follow; never a diagnosis."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import Session, col, or_, select
 
@@ -11,10 +11,12 @@ from clinic_server.alarms.models import Alarm, AlarmKind, Tier
 from clinic_server.alarms.raising import raise_condition
 from clinic_server.alarms.views import steps_of
 from clinic_server.bounds import is_plausible
+from clinic_server.consents import service as consents
 from clinic_server.devices.models import Issue
 from clinic_server.errors import Unavailable
 from clinic_server.recordings import service as recordings_service
 from clinic_server.wire.care import OpenEvent, Sos
+from clinic_server.wire.consent import Purpose
 
 FOLLOWED = timedelta(hours=24)
 """A closed event stays visible to the patient this long."""
@@ -25,8 +27,9 @@ def press(session: Session, issue: Issue, body: Sos, now: datetime) -> OpenEvent
     """Raise an Emergency, exactly once per press.
 
     The recording and sample are kept when they are this loan's; whatever else is wrong
-    with them, the alarm is raised. The same press sent again may say more of what is
-    wrong: the open alarm then carries it.
+    with them, the alarm is raised. The same press sent again may say more, what is wrong
+    or where the wearer is: the open alarm then carries it. A place is kept only with
+    consent.
     """
     key = key_of(issue.id or 0, body.client_id)
     recording = None
@@ -44,13 +47,22 @@ def press(session: Session, issue: Issue, body: Sos, now: datetime) -> OpenEvent
         onset_sample=body.sample if recording else None,
         onset_at=body.pressed_at if plausible else now,
         now=now,
-        evidence={"symptoms": list(body.symptoms)},
+        evidence=_said(session, issue, body),
     )
     alarm = session.exec(select(Alarm).where(Alarm.dedupe_key == key)).first()
     if alarm is None:
         raise Unavailable("alarms.sos_not_raised")
-    _say_symptoms(session, alarm, list(body.symptoms), now)
+    _say_more(session, alarm, _said(session, issue, body), now)
     return open_event(session, alarm, now)
+
+
+def _said(session: Session, issue: Issue, body: Sos) -> dict[str, Any]:
+    """Give what the wearer said of the press; what was not said is left out."""
+    said: dict[str, Any] = {"symptoms": list(body.symptoms)} if body.symptoms else {}
+    agreed = consents.granted(session, issue.patient_id, Purpose.LOCATION)
+    if body.place is not None and agreed:
+        said["place"] = body.place.model_dump()
+    return said
 
 
 def key_of(issue_id: int, client_id: str) -> str:
@@ -58,16 +70,16 @@ def key_of(issue_id: int, client_id: str) -> str:
     return f"sos:{issue_id}:{client_id}"
 
 
-def _say_symptoms(
-    session: Session, alarm: Alarm, symptoms: Sequence[str], now: datetime
-) -> None:
-    """Keep what the patient chose after the press; an empty choice takes nothing back."""
-    known = list(alarm.evidence.get("symptoms", []))
-    if alarm.closed_at is not None or not symptoms or list(symptoms) == known:
+def _say_more(session: Session, alarm: Alarm, said: dict[str, Any], now: datetime) -> None:
+    """Keep what was said after the press; an empty choice takes nothing back."""
+    new = {name: value for name, value in said.items() if alarm.evidence.get(name) != value}
+    if alarm.closed_at is not None or not new:
         return
-    alarm.evidence = dict(alarm.evidence) | {"symptoms": list(symptoms)}
+    alarm.evidence = dict(alarm.evidence) | new
     session.add(alarm)
-    append(session, alarm, [Change("updated", None, {"symptoms": list(symptoms)})], now)
+    # the log is for ever: it says that a place came, not which
+    told = new | ({"place": True} if "place" in new else {})
+    append(session, alarm, [Change("updated", None, told)], now)
 
 
 def open_event(session: Session, alarm: Alarm, now: datetime) -> OpenEvent:

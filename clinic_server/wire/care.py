@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from clinic_server.wire.questionnaire import Answer, Question
+
 
 class Contact(BaseModel):
     """Somebody to ring."""
@@ -126,6 +128,8 @@ class TaskDone(BaseModel):
     recording_id: str | None = Field(default=None, max_length=36)
     first_sample: int | None = Field(default=None, ge=0, le=2**53)
     n_samples: int | None = Field(default=None, ge=1, le=10_000_000)
+    answers: dict[Question, Answer] | None = None
+    """Of a questionnaire: all questions or none."""
 
 
 class OpenEvent(BaseModel):
@@ -168,6 +172,17 @@ class PhoneReport(BaseModel):
     app_version: str = Field(default="", max_length=32)
 
 
+class Place(BaseModel):
+    """Where the phone is, as far as it knows; only with consent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+    accuracy_m: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
+    """WGS 84, and how far off it may be."""
+
+
 class Sos(BaseModel):
     """The one button."""
 
@@ -181,6 +196,7 @@ class Sos(BaseModel):
     symptoms: list[
         Literal["chest_pain", "dyspnoea", "dizzy", "syncope", "palpitations", "other"]
     ] = Field(default_factory=list, max_length=6)
+    place: Place | None = None
 
 
 class FamilyLinkCreate(BaseModel):
