@@ -20,10 +20,11 @@ from app.i18n import catalogue, resolve, t
 from app.patches import RadioRoom
 from app.phone import Phone, PhoneConfig, utc_now
 from app.settings import Settings
-from sensors.ble import BleScanner
+from sensors.ble import BleScanner, backend_over
 from sensors.errors import LinkUnavailable, PairingRefused
 from sensors.makes import parse_box_code
 from sensors.scanned_patch import SCAN_S, Listener
+from sensors.virtual.radio_phone import phone_on
 
 LOOK_S = 1.0
 _LOG = logging.getLogger(__name__)
@@ -141,6 +142,10 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument("--web-port", type=int, help="also show the app on this port")
     parser.add_argument("--host", default="127.0.0.1", help="address of the screens")
     parser.add_argument("--locale", help="zh_CN or en")
+    parser.add_argument(
+        "--controller",
+        help="reach the adapter by HCI instead of the system: usb:0, tcp-client:HOST:PORT",
+    )
     parser.set_defaults(run=main)
 
 
@@ -164,21 +169,31 @@ def main(arguments: argparse.Namespace) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     rng = np.random.default_rng()
     if arguments.scan:
-        scan = _scan(rng, locale)
+        scan = _scan(arguments.controller, rng, locale)
         code, lines = asyncio.run(scan)
         print("\n".join(lines))  # noqa: T201 - what the command is asked for
         return code
     try:
         wearers = read_wearers(arguments.config)
         asyncio.run(_serve(wearers, settings, arguments, rng, locale))
-    except AppError as error:
+    except (AppError, LinkUnavailable) as error:
         _LOG.error("%s", error)
         return 2
     return 0
 
 
-async def _scan(rng: np.random.Generator, locale: str) -> tuple[int, list[str]]:
-    listener = Listener(BleScanner(now=utc_now, rng=rng), SCAN_S)
+async def _listener(controller: str | None, rng: np.random.Generator) -> Listener:
+    backend = backend_over(await phone_on(controller)) if controller else None
+    return Listener(BleScanner(now=utc_now, rng=rng, backend=backend), SCAN_S)
+
+
+async def _scan(
+    controller: str | None, rng: np.random.Generator, locale: str
+) -> tuple[int, list[str]]:
+    try:
+        listener = await _listener(controller, rng)
+    except LinkUnavailable as error:
+        return 1, [t(f"radio.{error.params['reason']}", locale)]
     return await list_patches(listener, locale)
 
 
@@ -189,7 +204,7 @@ async def _serve(
     rng: np.random.Generator,
     locale: str,
 ) -> None:
-    room = RadioRoom(Listener(BleScanner(now=utc_now, rng=rng)))
+    room = RadioRoom(await _listener(arguments.controller, rng))
     await run_phones(
         wearers,
         settings,

@@ -20,7 +20,8 @@ from sensors.patch import Kept, Places
 from sensors.profiles import anxin_pairing as pairing
 from sensors.virtual.anxin_unit import AnxinUnit, UnitMaker
 from sensors.virtual.disturbance import RadioConditions
-from sensors.virtual.radio import BumbleTransport, RadioPatch, VirtualAir
+from sensors.virtual.radio import RadioPatch, VirtualAir
+from sensors.virtual.radio_phone import BumbleTransport
 from sensors.virtual.source import SampleSource
 
 SCAN_S = 0.4

@@ -1,40 +1,35 @@
-"""Everything that knows Bumble: a virtual radio in this process, without hardware.
+"""A virtual radio on Bumble: units of any profile on an air, without hardware.
 
-Units of any profile become GATT peripherals on a shared air; phones are central devices
-on the same air, offered as a `sensors.transport.Transport`.
+Phones hear them on the same air (`sensors.virtual.radio_phone`), in this process or, by a
+socket, in another one that can be killed while the units go on.
 """
 
 import asyncio
 import contextlib
-import uuid as uuids
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
-from bumble.att import ATT_Error
 from bumble.controller import Controller
-from bumble.core import UUID, BaseBumbleError
-from bumble.device import Connection, Device, Peer
+from bumble.core import BaseBumbleError
+from bumble.device import Connection, Device
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 from bumble.hci import Address
 from bumble.host import Host
 from bumble.link import LocalLink
+from bumble.ll import TerminateInd
 from bumble.pairing import PairingConfig, PairingDelegate
-from bumble.transport.common import AsyncPipeSink
+from bumble.transport.common import AsyncPipeSink, StreamPacketSink, StreamPacketSource
 
-from sensors.errors import LinkUnavailable, PairingRefused
-from sensors.frames import LinkReason
-from sensors.transport import CharacteristicFacts, ServiceFacts, Sighting
-from sensors.virtual.advertising import decode_advertising, encode_advertising
+from sensors.virtual.advertising import encode_advertising
 from sensors.virtual.disturbance import Disturbance, RadioConditions
 from sensors.virtual.faults import Fault, FaultKind
+from sensors.virtual.radio_phone import LOWEST_MTU, MTU, BumbleTransport
 from sensors.virtual.unit import WRITE, PatchUnit
 from sensors.waiting import unless
 
 TICK_S = 0.2
-MTU = 247
-LOWEST_MTU = 23
+SUPERVISION_TIMEOUT = 0x08  # HCI: connection timeout, as when the other end is gone
 POWERED_OFF = 0x15  # HCI: remote device terminated the connection due to power off
 _ADVERTISING_MS = 60
 
@@ -43,10 +38,6 @@ def _device(air: LocalLink, name: str, address: str) -> Device:
     controller = Controller(name, link=air, public_address=address)
     host = Host(controller, AsyncPipeSink(controller))
     return Device(name=name, address=Address(address), host=host)
-
-
-def _text(uuid: UUID) -> str:
-    return str(uuids.UUID(bytes=uuid.to_bytes(force_128=True)[::-1]))
 
 
 class _Doorkeeper(PairingDelegate):
@@ -267,6 +258,37 @@ class RadioPatch:
             )
 
 
+class _LentController(asyncio.Protocol):
+    """An adapter whose host is another process."""
+
+    def __init__(self, air: LocalLink, address: str) -> None:
+        self._air = air
+        self._address = address
+        self._source = StreamPacketSource()
+        self._controller: Controller | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._controller = Controller(
+            "lent",
+            host_source=self._source,
+            host_sink=StreamPacketSink(cast(asyncio.WriteTransport, transport)),
+            link=self._air,
+            public_address=self._address,
+        )
+
+    def data_received(self, data: bytes) -> None:
+        self._source.data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        if self._controller is None:
+            return
+        self._controller.host = None
+        for connection in list(self._controller.le_connections.values()):
+            connection.send_ll_control_pdu(TerminateInd(SUPERVISION_TIMEOUT))
+        self._air.remove_controller(self._controller)
+
+
 class VirtualAir:
     """Patches and phones that hear each other."""
 
@@ -286,165 +308,26 @@ class VirtualAir:
         conditions = conditions or RadioConditions()
         return RadioPatch(self._link, unit, address, conditions, rng)
 
-    async def phone(self) -> "BumbleTransport":
+    async def phone(self) -> BumbleTransport:
         """Bring a phone onto the air."""
         device = _device(self._link, "phone", self._next_address("F0"))
         await device.power_on()
         return BumbleTransport(device)
 
+    async def serve(self, port: int) -> asyncio.Server:
+        """Lend each process that connects to ``port`` of this machine a controller.
+
+        What goes over the socket is the Host Controller Interface (H4), as to an adapter
+        that is plugged in; `sensors.virtual.radio_phone.phone_on` is the other end. With
+        the socket the controller leaves the air, and its links break.
+        """
+        return await asyncio.get_running_loop().create_server(
+            lambda: _LentController(self._link, self._next_address("F0")),
+            host="127.0.0.1",
+            port=port,
+        )
+
     def _next_address(self, first: str) -> str:
         self._n_devices += 1
         number = self._n_devices
         return f"{first}:4F:33:00:{number >> 8 & 0xFF:02X}:{number & 0xFF:02X}"
-
-
-@dataclass(slots=True)
-class _Open:
-    connection: Connection
-    peer: Peer
-    proxies: dict[int, Any]
-
-
-class BumbleTransport:
-    """A phone's radio on the virtual air; a `sensors.transport.Transport`."""
-
-    def __init__(self, device: Device) -> None:
-        self._device = device
-        self._open: dict[str, _Open] = {}
-        self._scans: dict[Callable[[Sighting], None], Callable[[Any], None]] = {}
-        self._names: dict[str, str] = {}
-        self.trouble: LinkReason | None = None
-        """Set to an adapter reason to play a radio that is off, denied or absent."""
-
-    async def start_scan(self, on_sighting: Callable[[Sighting], None]) -> None:
-        """See `Transport.start_scan`."""
-        self._check()
-
-        def heard(advertisement: Any) -> None:
-            on_sighting(self._sighting(advertisement))
-
-        self._scans[on_sighting] = heard
-        self._device.on("advertisement", heard)
-        if not self._device.is_scanning:
-            await self._device.start_scanning(active=True, filter_duplicates=False)
-
-    async def stop_scan(self, on_sighting: Callable[[Sighting], None]) -> None:
-        """See `Transport.stop_scan`."""
-        heard = self._scans.pop(on_sighting, None)
-        if heard is not None:
-            self._device.remove_listener("advertisement", heard)
-        if not self._scans and self._device.is_scanning:
-            await self._device.stop_scanning()
-
-    def _sighting(self, advertisement: Any) -> Sighting:
-        address = str(advertisement.address).split("/")[0]
-        name, services = decode_advertising(advertisement.data.ad_structures)
-        if name is not None:
-            self._names[address] = name
-        name = self._names.get(address)
-        return Sighting(address, name, services, advertisement.rssi)
-
-    async def connect(
-        self, address: str, on_gone: Callable[[], None], timeout_s: float
-    ) -> None:
-        """See `Transport.connect`."""
-        self._check()
-        connecting = self._device.connect(Address(address), timeout=timeout_s)
-        connection = await self._asked(address, connecting)
-        peer = Peer(connection)
-        self._open[address] = _Open(connection, peer, {})
-
-        def gone(*_: object) -> None:
-            self._open.pop(address, None)
-            on_gone()
-
-        connection.on("disconnection", gone)
-        await self._asked(address, peer.request_mtu(MTU))
-
-    async def disconnect(self, address: str) -> None:
-        """See `Transport.disconnect`."""
-        link = self._open.pop(address, None)
-        if link is not None:
-            with contextlib.suppress(BaseBumbleError):
-                await link.connection.disconnect()
-
-    async def pair(self, address: str) -> None:
-        """See `Transport.pair`."""
-        link = self._link(address)
-        try:
-            await link.connection.pair()
-        except (BaseBumbleError, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and address in self._open:
-                raise
-            raise PairingRefused(reason="bond", address=address) from error
-
-    def mtu(self, address: str) -> int:
-        """See `Transport.mtu`."""
-        link = self._open.get(address)
-        return int(link.connection.att_mtu) if link else LOWEST_MTU
-
-    async def services(self, address: str) -> tuple[ServiceFacts, ...]:
-        """See `Transport.services`."""
-        link = self._link(address)
-        found = []
-        for service in await self._asked(address, link.peer.discover_services()):
-            facts = []
-            for item in await self._asked(address, service.discover_characteristics()):
-                link.proxies[item.handle] = item
-                await self._asked(address, item.discover_descriptors())
-                names = tuple(
-                    str(bit.name).lower().replace("_", "-")
-                    for bit in Characteristic.Properties
-                    if item.properties & bit
-                )
-                facts.append(CharacteristicFacts(_text(item.uuid), item.handle, names))
-            uuid = _text(service.uuid)
-            found.append(ServiceFacts(uuid, service.handle, tuple(facts)))
-        return tuple(found)
-
-    async def read(self, address: str, handle: int) -> bytes:
-        """See `Transport.read`."""
-        proxy = self._link(address).proxies[handle]
-        return bytes(await self._asked(address, proxy.read_value()))
-
-    async def write(
-        self, address: str, handle: int, data: bytes, *, response: bool
-    ) -> None:
-        """See `Transport.write`."""
-        proxy = self._link(address).proxies[handle]
-        await self._asked(address, proxy.write_value(data, with_response=response))
-
-    async def subscribe(
-        self, address: str, handle: int, on_value: Callable[[bytes], None]
-    ) -> None:
-        """See `Transport.subscribe`."""
-        proxy = self._link(address).proxies[handle]
-        await self._asked(address, proxy.subscribe(lambda value: on_value(bytes(value))))
-
-    async def unsubscribe(self, address: str, handle: int) -> None:
-        """See `Transport.unsubscribe`."""
-        proxy = self._link(address).proxies[handle]
-        await self._asked(address, proxy.unsubscribe())
-
-    def _check(self) -> None:
-        if self.trouble is not None:
-            raise LinkUnavailable(reason=self.trouble)
-
-    def _link(self, address: str) -> _Open:
-        link = self._open.get(address)
-        if link is None:
-            raise LinkUnavailable(reason=LinkReason.OUT_OF_RANGE, address=address)
-        return link
-
-    async def _asked(self, address: str, question: Any) -> Any:
-        """Wait for the device; a link that breaks meanwhile means out of range."""
-        try:
-            return await question
-        except ATT_Error as error:
-            raise LinkUnavailable(
-                reason=LinkReason.OUT_OF_RANGE, att_error=error.error_code
-            ) from error
-        except (BaseBumbleError, TimeoutError) as error:
-            raise LinkUnavailable(
-                reason=LinkReason.OUT_OF_RANGE, address=address
-            ) from error

@@ -15,7 +15,8 @@ from sensors.virtual.anxin_unit import AnxinUnit, UnitMaker
 from sensors.virtual.disturbance import RadioConditions
 from sensors.virtual.faults import Fault, FaultScript
 from sensors.virtual.hearts import named_heart
-from sensors.virtual.radio import BumbleTransport, RadioPatch, VirtualAir
+from sensors.virtual.radio import RadioPatch, VirtualAir
+from sensors.virtual.radio_phone import BumbleTransport
 from sensors.virtual.source import SampleSource
 from sensors.virtual.unit import PatchUnit
 
