@@ -23,6 +23,7 @@ from clinic_server.consents import routes as consents_routes
 from clinic_server.console import ecg as console_ecg
 from clinic_server.console import limits as console_limits
 from clinic_server.console import pages as console_pages
+from clinic_server.console import plan_pages as console_plan_pages
 from clinic_server.console import roster as console_roster
 from clinic_server.console import stream as console_stream
 from clinic_server.consults import routes as consults_routes
@@ -69,6 +70,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     desk_labels.router,
     console_limits.router,
     console_pages.router,
+    console_plan_pages.router,
     console_roster.router,
     console_stream.router,
     console_ecg.router,

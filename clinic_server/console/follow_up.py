@@ -14,12 +14,13 @@ from clinic_server.plans import words
 from clinic_server.plans.linter import lint
 from clinic_server.plans.models import Plan, Task
 from clinic_server.plans.templates import TEMPLATES, ends_on
+from clinic_server.plans.visits import BY_STAFF
+from clinic_server.rehab import service as rehab
 from clinic_server.staff import service as staff_service
-from clinic_server.wire.care import TaskKind, TaskState
+from clinic_server.wire.care import TaskState
 
 SHOWN_AT_ONCE = 8
-_BY_STAFF = frozenset({TaskKind.REMOTE_CALL, TaskKind.CLINIC_VISIT})
-_CHANGEABLE = frozenset({TaskState.PLANNED, TaskState.DUE, TaskState.MISSED})
+CHANGEABLE = frozenset({TaskState.PLANNED, TaskState.DUE, TaskState.MISSED})
 
 
 def follow_up(page: Page, patient: Patient, loan: Issue | None) -> dict[str, Any]:
@@ -37,15 +38,6 @@ def follow_up(page: Page, patient: Patient, loan: Issue | None) -> dict[str, Any
 
 def _plan(page: Page, plan: Plan, loan: Issue | None) -> dict[str, Any]:
     tasks = plans.tasks_of_plan(page.session, plan.id or 0)
-    open_tasks = [
-        task for task in tasks if task.state in (TaskState.PLANNED, TaskState.DUE)
-    ]
-    found = lint(
-        open_tasks,
-        zone=page.zone,
-        loan_due_on=loan.due_on if loan else None,
-        ends_on=ends_on(plan.template, plan.starts_on),
-    )
     count = Counter(task.state for task in tasks)
     ahead = [_row(page, task) for task in tasks if task.grace_until > page.now]
     past = [_row(page, task) for task in tasks if task.grace_until <= page.now]
@@ -60,11 +52,27 @@ def _plan(page: Page, plan: Plan, loan: Issue | None) -> dict[str, Any]:
         "done": count[TaskState.DONE],
         "missed": count[TaskState.MISSED],
         "ahead": count[TaskState.PLANNED],
-        "findings": [words.say(one, page.zone, page.reader.locale) for one in found],
+        "findings": findings(page, plan, loan),
         "coming": ahead[:SHOWN_AT_ONCE],
         "later": ahead[SHOWN_AT_ONCE:],
         "past": past[::-1],
     }
+
+
+def findings(page: Page, plan: Plan, loan: Issue | None) -> list[str]:
+    """Say what does not fit among what is still to be done."""
+    found = lint(
+        [
+            task
+            for task in plans.tasks_of_plan(page.session, plan.id or 0)
+            if task.state in (TaskState.PLANNED, TaskState.DUE)
+        ],
+        zone=page.zone,
+        loan_due_on=loan.due_on if loan else None,
+        ends_on=ends_on(plan.template, plan.starts_on),
+        exercise=rehab.running(page.session, plan.patient_id) is not None,
+    )
+    return [words.say(one, page.zone, page.reader.locale) for one in found]
 
 
 def _row(page: Page, task: Task) -> dict[str, Any]:
@@ -74,14 +82,15 @@ def _row(page: Page, task: Task) -> dict[str, Any]:
         "state": task.state.value,
         "day": timewords.day(task.opens_at, page.zone, page.reader.locale),
         "on": task.opens_at.astimezone(page.zone).date().isoformat(),
-        "hours": _hours(page, task),
+        "hours": hours(page, task),
         "result": _result(page, task),
-        "changeable": task.state in _CHANGEABLE,
-        "by_staff": task.kind in _BY_STAFF and task.opens_at <= page.now,
+        "changeable": task.state in CHANGEABLE,
+        "by_staff": task.kind in BY_STAFF and task.opens_at <= page.now,
     }
 
 
-def _hours(page: Page, task: Task) -> str:
+def hours(page: Page, task: Task) -> str:
+    """Say a window's hours, with its last day if that is another one."""
     begins, ends = (at.astimezone(page.zone) for at in (task.opens_at, task.due_at))
     if begins.date() == ends.date():
         return f"{begins:%H:%M}–{ends:%H:%M}"

@@ -16,6 +16,7 @@ from clinic_server.patients import service as patients
 from clinic_server.patients.models import Patient
 from clinic_server.plans import service as plans
 from clinic_server.plans.models import WorkItem, WorkKind
+from clinic_server.plans.work import TRIES
 from clinic_server.recordings import reading
 from clinic_server.recordings import service as recordings
 from clinic_server.staff.models import Staff
@@ -72,8 +73,15 @@ class WorkRow:
     kind: str
     task: str
     label: str
+    why: str
+    """A code of ``desk.why``; empty when the kind says it all."""
+    tries: int
+    """Calls that nobody answered."""
+    patient_id: int
     patient_name: str
     patient_phone: str
+    other_phone: str
+    """The emergency contact's, once the patient did not answer often enough."""
     raised_at: datetime
     since: datetime
     """Silent or late since; else when the line was raised."""
@@ -200,7 +208,7 @@ def _work(
     """Order by `rank.order`; the longest-waiting of equals first."""
     groups: dict[tuple[object, ...], list[WorkItem]] = defaultdict(list)
     for item in items:
-        if item.patient_id in known:
+        if item.patient_id in known and (item.next_at is None or item.next_at <= now):
             missed = item.kind is WorkKind.MISSED_TASK
             alike = item.detail.get("task") if missed else item.id
             groups[item.patient_id, item.kind, alike].append(item)
@@ -225,8 +233,14 @@ def _work_row(group: Sequence[WorkItem], patient: Patient, today: date) -> WorkR
         kind=first.kind.value,
         task=str(first.detail.get("task", "")),
         label=str(first.detail.get("label", "")),
+        why=str(first.detail.get("why", "")),
+        tries=max(item.tries for item in group),
+        patient_id=first.patient_id,
         patient_name=patient.name,
         patient_phone=patient.phone,
+        other_phone=patient.emergency_phone
+        if max(item.tries for item in group) >= TRIES
+        else "",
         raised_at=first.raised_at,
         since=datetime.fromisoformat(since) if since else first.raised_at,
         risk=rank.risk(patient, today),

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import false
 from sqlmodel import Field, SQLModel
 
 from clinic_server.db import UtcDateTime
@@ -20,6 +21,8 @@ class FamilyLink(SQLModel, table=True):
     pin_hash: str | None = None
     pin_failures: int = 0
     locked_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    printed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """On paper that anybody may see: first level until the patient raises it."""
     created_by: str = Field(max_length=80)
     created_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
@@ -36,6 +39,10 @@ class FamilySession(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     pin_ok: bool = True
     """False until the PIN was typed, where the link has one."""
+    looked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Last look that the patient is shown; the page's own renewals are none."""
+    snoozed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """This browser wants no requests before; it ends by itself."""
 
 
 class FamilyView(SQLModel, table=True):

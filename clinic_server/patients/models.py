@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, false
+from sqlalchemy import JSON, Column, Index, false, text
 from sqlmodel import Field, SQLModel
 
 from clinic_server.db import UtcDateTime
@@ -77,6 +77,15 @@ class CaseFile(SQLModel, table=True):
     """One follow-up: opened at discharge, closed after the device is back."""
 
     __tablename__ = "case_file"
+    __table_args__ = (
+        Index(
+            "one_open_case",
+            "patient_id",
+            unique=True,
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     patient_id: int = Field(foreign_key="patient.id", index=True)

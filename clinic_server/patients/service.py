@@ -4,8 +4,8 @@
 `Patient`: an unknown patient and somebody else's give the same answer.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,14 +14,12 @@ from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from clinic_server.deps import LOOKED, Look
 from clinic_server.errors import Conflict, Forbidden, NotFound, Unprocessable
-from clinic_server.patients.models import (
-    CareTeamMember,
-    CaseEvent,
-    CaseFile,
-    CaseVerb,
-    Patient,
-)
+from clinic_server.patients.cases import case_timeline as case_timeline
+from clinic_server.patients.cases import open_case as open_case
+from clinic_server.patients.cases import record_case as record_case
+from clinic_server.patients.models import CareTeamMember, CaseVerb, Patient
 from clinic_server.settings import Settings
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Role, Staff
@@ -29,16 +27,16 @@ from clinic_server.staff.sites import within_reach
 from clinic_server.wire.care import Contact
 
 SYNTHETIC_MRN = "~canary"
+FIRST_BIRTHDAY = date(1900, 1, 1)
 EMERGENCY_NUMBER = "120"
 """Ambulance in mainland China."""
 
 
-class Admission(BaseModel):
-    """What is known of a patient at discharge."""
+class PatientFile(BaseModel):
+    """What is known of a patient at discharge, and may be corrected later."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    mrn: str = Field(min_length=1, max_length=32)
     name: str = Field(min_length=1, max_length=64)
     sex: str = Field(pattern="^[FM]$")
     born_on: date
@@ -56,17 +54,26 @@ class Admission(BaseModel):
     known_af: bool = False
     locale: str = Field(default="zh_CN", pattern="^(zh_CN|en)$")
     discharged_on: date | None = None
+    care_team: list[int] = Field(default_factory=list, max_length=20)
+    """Who else may see the patient; numbers of staff."""
+
+
+class Admission(PatientFile):
+    """A file that is opened under its record number."""
+
+    mrn: str = Field(min_length=1, max_length=32)
 
 
 def admit(session: Session, staff: Staff, fields: Admission, now: datetime) -> Patient:
-    """Open the record of a patient; the next free square on the wall becomes theirs.
+    """Open the file of a patient; the next free square on the wall becomes theirs.
 
     Raises
     ------
     Conflict
         ``patients.mrn_taken``.
     Unprocessable
-        ``patients.attending_role`` when the attending is no physician.
+        ``patients.attending_role`` when the attending is no physician,
+        ``patients.dates`` when a day cannot be right.
     Forbidden
         ``staff.wrong_role`` for an administrator.
     """
@@ -74,16 +81,14 @@ def admit(session: Session, staff: Staff, fields: Admission, now: datetime) -> P
         raise Forbidden("staff.wrong_role")
     if session.exec(select(Patient.id).where(Patient.mrn == fields.mrn)).first():
         raise Conflict("patients.mrn_taken", mrn=fields.mrn)
-    attending = staff_service.staff_by_id(session, fields.attending_id)
-    if attending.role is not Role.PHYSICIAN:
-        raise Unprocessable("patients.attending_role", name=attending.name)
+    _check(session, fields, now)
     highest = session.exec(
         select(func.max(Patient.place)).where(
             col(Patient.removed_at).is_(None), col(Patient.site_id) == staff.site_id
         )
     ).one()
     patient = Patient(
-        **fields.model_dump(),
+        **fields.model_dump(exclude={"care_team"}),
         place=(highest or 0) + 1,
         created_at=now,
         site_id=staff.site_id,
@@ -91,7 +96,56 @@ def admit(session: Session, staff: Staff, fields: Admission, now: datetime) -> P
     session.add(patient)
     session.flush()
     _audit(session, staff, patient, "patients.admit", now)
+    set_team(session, staff, patient, fields.care_team, now)
+    open_file(session, staff, patient, now)
     return patient
+
+
+def open_file(session: Session, staff: Staff, patient: Patient, now: datetime) -> None:
+    """Begin a follow-up: at admission, or when a known patient goes home once more.
+
+    Raises
+    ------
+    Conflict
+        ``patients.case_open`` while one is running.
+    """
+    record_case(
+        session, patient.id or 0, CaseVerb.OPEN_FILE, at=now, actor=f"staff:{staff.id}"
+    )
+
+
+def correct(
+    session: Session, staff: Staff, patient: Patient, fields: PatientFile, now: datetime
+) -> None:
+    """Put what was entered over what stood in the file; the audit names the fields.
+
+    Raises
+    ------
+    Unprocessable
+        As for `admit`.
+    """
+    _check(session, fields, now)
+    entered = fields.model_dump(exclude={"care_team"})
+    changed = [name for name, value in entered.items() if getattr(patient, name) != value]
+    for name in changed:
+        setattr(patient, name, entered[name])
+    session.add(patient)
+    session.flush()
+    if changed:
+        _audit(session, staff, patient, "patients.correct", now, fields=changed)
+    set_team(session, staff, patient, fields.care_team, now)
+
+
+def _check(session: Session, fields: PatientFile, now: datetime) -> None:
+    attending = staff_service.staff_by_id(session, fields.attending_id)
+    if attending.role is not Role.PHYSICIAN:
+        raise Unprocessable("patients.attending_role", name=attending.name)
+    tomorrow = now.date() + timedelta(days=1)  # a day of slack: the clinic's time zone
+    days = (fields.procedure_on, fields.discharged_on)
+    if not FIRST_BIRTHDAY <= fields.born_on <= tomorrow or any(
+        day is not None and not fields.born_on <= day <= tomorrow for day in days
+    ):
+        raise Unprocessable("patients.dates")
 
 
 def _audit(
@@ -157,6 +211,8 @@ def patient_for(session: Session, staff: Staff, patient_id: int, now: datetime) 
     )
     if patient is None:
         raise NotFound("patients.unknown")
+    looked: set[Look] = session.info.setdefault(LOOKED, set())
+    looked.add((staff.id or 0, patient_id))
     return patient
 
 
@@ -232,6 +288,38 @@ def patient_by_mrn(session: Session, mrn: str) -> Patient | None:
     return session.exec(select(Patient).where(Patient.mrn == mrn.strip())).first()
 
 
+def team_of(session: Session, patient_id: int) -> Sequence[CareTeamMember]:
+    """Give who may see the patient besides the attending physician."""
+    return session.exec(
+        select(CareTeamMember)
+        .where(
+            CareTeamMember.patient_id == patient_id,
+            col(CareTeamMember.removed_at).is_(None),
+        )
+        .order_by(col(CareTeamMember.id))
+    ).all()
+
+
+def set_team(
+    session: Session,
+    staff: Staff,
+    patient: Patient,
+    members: Sequence[int],
+    now: datetime,
+) -> None:
+    """Let exactly these see the patient besides the attending physician."""
+    standing = {one.staff_id: one for one in team_of(session, patient.id or 0)}
+    for member_id in dict.fromkeys(members):
+        if member_id not in standing:
+            add_to_team(session, staff, patient, member_id, now)
+    for member_id, one in standing.items():
+        if member_id not in members:
+            one.removed_at = now
+            session.add(one)
+            _audit(session, staff, patient, "patients.leave_team", now, member=member_id)
+    session.flush()
+
+
 def add_to_team(
     session: Session, staff: Staff, patient: Patient, member_id: int, now: datetime
 ) -> None:
@@ -250,64 +338,6 @@ def add_to_team(
         )
         _audit(session, staff, patient, "patients.add_to_team", now, member=member_id)
         session.flush()
-
-
-def record_case(
-    session: Session,
-    patient_id: int,
-    verb: CaseVerb,
-    *,
-    at: datetime,
-    actor: str,
-    detail: Mapping[str, Any] | None = None,
-) -> CaseEvent:
-    """Write one of the twelve verbs on the patient's timeline.
-
-    Opens the case when none is open (its first row is then ``open_file``);
-    ``close_case`` closes it.
-
-    Parameters
-    ----------
-    actor : str
-        Who did it: ``staff:3``, ``phone:12`` or ``system``.
-    """
-    case = open_case(session, patient_id)
-    if case is None:
-        case = CaseFile(patient_id=patient_id, opened_at=at)
-        session.add(case)
-        session.flush()
-        if verb is not CaseVerb.OPEN_FILE:
-            session.add(
-                CaseEvent(case_id=case.id or 0, verb=CaseVerb.OPEN_FILE, at=at, actor=actor)
-            )
-    row = CaseEvent(
-        case_id=case.id or 0, verb=verb, at=at, actor=actor, detail=dict(detail or {})
-    )
-    session.add(row)
-    if verb is CaseVerb.CLOSE_CASE:
-        case.closed_at = at
-        session.add(case)
-    session.flush()
-    return row
-
-
-def open_case(session: Session, patient_id: int) -> CaseFile | None:
-    """Find the case that is not closed."""
-    return session.exec(
-        select(CaseFile).where(
-            CaseFile.patient_id == patient_id, col(CaseFile.closed_at).is_(None)
-        )
-    ).first()
-
-
-def case_timeline(session: Session, patient_id: int) -> Sequence[CaseEvent]:
-    """Give every verb done for the patient, oldest first, over all cases."""
-    return session.exec(
-        select(CaseEvent)
-        .join(CaseFile, col(CaseFile.id) == col(CaseEvent.case_id))
-        .where(CaseFile.patient_id == patient_id)
-        .order_by(col(CaseEvent.at), col(CaseEvent.id))
-    ).all()
 
 
 def contacts_for(

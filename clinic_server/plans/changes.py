@@ -1,5 +1,6 @@
 """Changing a running plan: move or cancel a task, notice what fulfilled itself, close."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from clinic_server.patients import service as patients
 from clinic_server.patients.models import CaseVerb, Patient
 from clinic_server.plans import service
 from clinic_server.plans.models import Task
+from clinic_server.plans.templates import windows_of
 from clinic_server.plans.trail import note as trail
 from clinic_server.plans.work import by_key, settle
 from clinic_server.recordings import service as recordings
@@ -20,6 +22,39 @@ from clinic_server.wire.care import TaskKind, TaskState
 HOLTER_ENOUGH_S = 22 * 3600.0
 """Stored seconds within the window that count as a 24-h recording (our own limit)."""
 _CHANGEABLE = frozenset({TaskState.PLANNED, TaskState.DUE, TaskState.MISSED})
+
+
+def add(
+    session: Session,
+    *,
+    patient_id: int,
+    staff: Staff,
+    kind: TaskKind,
+    days: Sequence[date],
+    zone: ZoneInfo,
+    now: datetime,
+) -> list[Task]:
+    """Put more tasks of one kind into the running plan.
+
+    Raises
+    ------
+    Conflict
+        ``plans.no_plan``.
+    Unprocessable
+        ``plans.day_is_over`` when none of the days can still be done.
+    """
+    plan = service.running_plan(session, patient_id)
+    if plan is None:
+        raise Conflict("plans.no_plan")
+    windows = windows_of(((kind, day) for day in days), zone)
+    tasks = service.put(session, plan, windows, now)
+    if not tasks:
+        raise Unprocessable("plans.day_is_over")
+    detail = {"kind": kind, "tasks": len(tasks), "first": tasks[0].opens_at}
+    trail(
+        session, now, f"staff:{staff.id}", "plan.add", "plan", plan.id, patient_id, detail
+    )
+    return tasks
 
 
 def cancel(
@@ -153,12 +188,10 @@ def close_case(session: Session, *, patient: Patient, staff: Staff, now: datetim
     Raises
     ------
     Conflict
-        ``plans.unit_still_out`` while the patient has a unit, ``plans.no_open_case`` when
-        none is open.
+        ``plans.unit_still_out`` while the patient has a unit, ``patients.no_open_case``
+        when none is open.
     """
     assert patient.id is not None  # noqa: S101 - stored
-    if patients.open_case(session, patient.id) is None:
-        raise Conflict("plans.no_open_case")
     loan = devices.open_issue_of(session, patient.id)
     if loan is not None:
         raise Conflict("plans.unit_still_out", serial=loan.serial)

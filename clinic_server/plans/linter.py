@@ -56,6 +56,7 @@ def lint(
     zone: ZoneInfo,
     loan_due_on: date | None,
     ends_on: date | None,
+    exercise: bool = True,
 ) -> tuple[Finding, ...]:
     """Look for clashes among what is still to be done.
 
@@ -69,6 +70,8 @@ def lint(
         Day on which the patient's unit is due back; None without a loan.
     ends_on : date or None
         The plan's last day.
+    exercise : bool
+        Whether an exercise prescription is in force.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def lint(
         In the order of `_CHECKS`, at most one per check and kind.
     """
     ordered = sorted(slots, key=lambda slot: slot.opens_at)
-    seen = _Seen(ordered, zone, loan_due_on, ends_on)
+    seen = _Seen(ordered, zone, loan_due_on, ends_on, exercise)
     return tuple(finding for check in _CHECKS for finding in check(seen))
 
 
@@ -86,6 +89,7 @@ class _Seen:
     zone: ZoneInfo
     loan_due_on: date | None
     ends_on: date | None
+    exercise: bool
 
     def day(self, slot: Slot) -> date:
         return slot.opens_at.astimezone(self.zone).date()
@@ -107,6 +111,12 @@ def _no_unit(seen: _Seen) -> list[Finding]:
         return []
     tasks = seen.of(TaskKind.SPOT_ECG, TaskKind.HOLTER_24H)
     return seen.finding("plans.lint.no_unit", tasks)
+
+
+def _nothing_to_train(seen: _Seen) -> list[Finding]:
+    if seen.exercise:
+        return []
+    return seen.finding("plans.lint.no_exercise", seen.of(TaskKind.REHAB))
 
 
 def _holter_too_late(seen: _Seen) -> list[Finding]:
@@ -162,6 +172,7 @@ def _twice_a_day(seen: _Seen) -> list[Finding]:
 
 _CHECKS: tuple[Callable[[_Seen], list[Finding]], ...] = (
     _no_unit,
+    _nothing_to_train,
     _holter_too_late,
     _spot_too_late,
     _return_differs,

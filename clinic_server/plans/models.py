@@ -52,6 +52,8 @@ class WorkKind(StrEnum):
     CALL_PATIENT = "call_patient"
     CALL_FAMILY = "call_family"
     CONTACT_LOST = "contact_lost"
+    FAMILY_SEEN = "family_seen"
+    """A relative confirmed what a clinician had released to them."""
     CHECK_WEARER = "check_wearer"
     """The heart of a new recording does not look like the patient's."""
 
@@ -70,6 +72,10 @@ class WorkItem(SQLModel, table=True):
     detail: dict[str, Any] = Field(
         default_factory=dict, sa_column=Column(JSON, nullable=False)
     )
+    next_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Nobody answered, or a time was agreed: off the list until then."""
+    tries: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """Calls that nobody answered."""
     done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     done_by: int | None = Field(default=None, foreign_key="staff.id")
     outcome: str = Field(default="", max_length=32)

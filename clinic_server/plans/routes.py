@@ -1,25 +1,20 @@
 """Plans over HTTP: the phone's tasks, prescribing, the nurse's worklist."""
 
-from datetime import date, datetime
-from typing import Annotated
+from datetime import date, timedelta
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
-from sqlmodel import Session
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession, RowId, WriteSession
-from clinic_server.devices import service as devices
+from clinic_server.deps import AppDep, ClockDep, ReadSession, RowId, WriteSession
 from clinic_server.devices.auth import CurrentIssue
-from clinic_server.errors import NotFound, Unprocessable
+from clinic_server.errors import NotFound
 from clinic_server.patients import service as patients
-from clinic_server.plans import changes, service, words
-from clinic_server.plans.linter import lint
-from clinic_server.plans.models import Task
-from clinic_server.plans.templates import TEMPLATES, ends_on, lay_out
+from clinic_server.plans import changes, service, visits
+from clinic_server.plans.visits import VisitRecord
 from clinic_server.staff.auth import Nurse, Physician
-from clinic_server.staff.models import Staff
-from clinic_server.wire.care import PatientTask, TaskDone
+from clinic_server.wire.care import PatientTask, TaskDone, TaskKind
 
 router = APIRouter()
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2200, 1, 1)
@@ -94,49 +89,37 @@ def prescribe(
     return PlanMade(id=plan.id, template=plan.template, tasks=count)
 
 
-class PlanPreview(BaseModel):
-    """What a template would ask for, and what would not fit."""
+class MoreTasks(BaseModel):
+    """Tasks of one kind, once or again and again."""
 
-    tasks: int
-    findings: list[str]
+    model_config = ConfigDict(extra="forbid")
+
+    kind: TaskKind
+    on: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
+    every_days: Annotated[int, Field(ge=1, le=90)] = 1
+    times: Annotated[int, Field(ge=1, le=72)] = 1
 
 
-@router.get("/console/patients/{patient_id}/plan-preview")
-def preview(
+@router.post("/console/patients/{patient_id}/tasks", status_code=204)
+def add_tasks(
     patient_id: RowId,
-    template: Annotated[str, Query(min_length=1, max_length=32)],
-    starts_on: Annotated[date, Query(ge=FIRST_DAY, le=LAST_DAY)],
+    body: MoreTasks,
     app: AppDep,
-    session: ReadSession,
+    session: WriteSession,
     staff: Physician,
     now: ClockDep,
-    locale: LocaleDep,
-) -> PlanPreview:
-    """Lint a plan before it is prescribed."""
-    patients.patient_for(session, staff, patient_id, now)
-    if template not in TEMPLATES:
-        raise Unprocessable("plans.unknown_template", template=template)
-    zone = ZoneInfo(app.settings.time_zone)
-    windows = [w for w in lay_out(template, starts_on, zone) if w.grace_until > now]
-    loan = devices.open_issue_of(session, patient_id)
-    found = lint(
-        windows,
-        zone=zone,
-        loan_due_on=loan.due_on if loan else None,
-        ends_on=ends_on(template, starts_on),
+) -> None:
+    """Put more into the running plan: training days, another visit."""
+    patient = patients.patient_for(session, staff, patient_id, now)
+    changes.add(
+        session,
+        patient_id=patient.id or 0,
+        staff=staff,
+        kind=body.kind,
+        days=[body.on + timedelta(days=body.every_days * n) for n in range(body.times)],
+        zone=ZoneInfo(app.settings.time_zone),
+        now=now,
     )
-    return PlanPreview(
-        tasks=len(windows), findings=[words.say(one, zone, locale) for one in found]
-    )
-
-
-def _task(session: Session, staff: Staff, task_id: int, now: datetime) -> Task:
-    task = service.task_by_id(session, task_id)
-    try:
-        patients.patient_for(session, staff, task.patient_id, now)
-    except NotFound as error:
-        raise NotFound("plans.unknown_task") from error
-    return task
 
 
 class Cancellation(BaseModel):
@@ -156,7 +139,7 @@ def cancel(
     now: ClockDep,
 ) -> None:
     """Take a task out of the plan."""
-    task = _task(session, staff, task_id, now)
+    task = service.task_for(session, staff, task_id, now)
     changes.cancel(session, task=task, staff=staff, reason=body.reason, now=now)
 
 
@@ -178,7 +161,7 @@ def reschedule(
     now: ClockDep,
 ) -> None:
     """Move a task to another day."""
-    task = _task(session, staff, task_id, now)
+    task = service.task_for(session, staff, task_id, now)
     zone = ZoneInfo(app.settings.time_zone)
     changes.reschedule(session, task=task, staff=staff, on=body.on, zone=zone, now=now)
 
@@ -192,21 +175,35 @@ def close_case(
     changes.close_case(session, patient=patient, staff=staff, now=now)
 
 
-class FollowUpNote(BaseModel):
-    """What came of a call or a visit."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    note: Annotated[str, Field(max_length=1000)] = ""
-
-
 @router.post("/desk/tasks/{task_id}/done", status_code=204)
 def follow_up_done(
-    task_id: RowId, body: FollowUpNote, session: WriteSession, staff: Nurse, now: ClockDep
+    task_id: RowId, body: VisitRecord, session: WriteSession, staff: Nurse, now: ClockDep
 ) -> None:
-    """Record that a remote call or a clinic visit took place."""
-    task = _task(session, staff, task_id, now)
-    service.done_by_staff(session, task=task, staff=staff, note=body.note, now=now)
+    """Record what came of a call, a visit or a questionnaire asked on the telephone."""
+    task = service.task_for(session, staff, task_id, now)
+    visits.record(session, task=task, staff=staff, body=body, now=now)
+
+
+class Unplanned(VisitRecord):
+    """A call or visit that nobody had planned."""
+
+    kind: Literal[TaskKind.REMOTE_CALL, TaskKind.CLINIC_VISIT]
+
+
+@router.post("/desk/patients/{patient_id}/follow-up", status_code=204)
+def follow_up_unplanned(
+    patient_id: RowId, body: Unplanned, session: WriteSession, staff: Nurse, now: ClockDep
+) -> None:
+    """Record a call or visit that nobody had planned."""
+    patient = patients.patient_for(session, staff, patient_id, now)
+    visits.unplanned(
+        session,
+        patient_id=patient.id or 0,
+        kind=body.kind,
+        staff=staff,
+        body=VisitRecord(**body.model_dump(exclude={"kind"})),
+        now=now,
+    )
 
 
 class WorkDone(BaseModel):
@@ -216,18 +213,26 @@ class WorkDone(BaseModel):
 
     outcome: Annotated[str, Field(min_length=1, max_length=32)]
     note: Annotated[str, Field(max_length=400)] = ""
+    again_at: AwareDatetime | None = None
+    """When to ring again, if nobody answered or a time was agreed."""
 
 
 @router.post("/desk/work/{item_id}/done", status_code=204)
 def work_done(
     item_id: RowId, body: WorkDone, session: WriteSession, staff: Nurse, now: ClockDep
 ) -> None:
-    """Close a line of the nurse's worklist."""
+    """Write down a call about a line of the worklist: it closes, or comes back."""
     item = service.work_by_id(session, item_id)
     try:
         patients.patient_for(session, staff, item.patient_id, now)
     except NotFound as error:
         raise NotFound("plans.unknown_work") from error
     service.finish_work(
-        session, item=item, staff=staff, outcome=body.outcome, note=body.note, now=now
+        session,
+        item=item,
+        staff=staff,
+        outcome=body.outcome,
+        note=body.note,
+        now=now,
+        again_at=body.again_at,
     )

@@ -1,5 +1,6 @@
 """Prescribing, reminding, doing and missing: the server's copy of the schedule is truth."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,8 +10,9 @@ from sqlmodel import Session, col, func, select
 from clinic_server.errors import Conflict, NotFound, Unprocessable
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import CaseVerb, Patient
+from clinic_server.plans import questionnaire
 from clinic_server.plans.models import Plan, Task, WorkKind
-from clinic_server.plans.templates import TEMPLATES, lay_out
+from clinic_server.plans.templates import TEMPLATES, Window, lay_out
 from clinic_server.plans.trail import note as trail
 from clinic_server.plans.work import (
     OUTCOMES,
@@ -29,7 +31,6 @@ __all__ = [
     "OUTCOMES",
     "count_tasks",
     "done",
-    "done_by_staff",
     "end",
     "finish",
     "finish_work",
@@ -38,10 +39,12 @@ __all__ = [
     "phone_tasks",
     "plan_by_id",
     "prescribe",
+    "put",
     "raise_work",
     "running_plan",
     "sweep",
     "task_by_id",
+    "task_for",
     "tasks_of",
     "tasks_of_plan",
     "work_by_id",
@@ -91,19 +94,7 @@ def prescribe(
     )
     session.add(plan)
     session.flush()
-    for window in lay_out(template, starts_on, zone):
-        if window.grace_until <= now:
-            continue  # prescribed late: what is already over was never owed
-        session.add(
-            Task(
-                plan_id=plan.id or 0,
-                patient_id=patient.id,
-                kind=window.kind,
-                opens_at=window.opens_at,
-                due_at=window.due_at,
-                grace_until=window.grace_until,
-            )
-        )
+    put(session, plan, lay_out(template, starts_on, zone), now)
     patients.record_case(
         session,
         patient.id,
@@ -114,6 +105,27 @@ def prescribe(
     )
     trail(session, now, f"staff:{staff.id}", "plan.prescribe", "plan", plan.id, patient.id)
     return plan
+
+
+def put(
+    session: Session, plan: Plan, windows: Sequence[Window], now: datetime
+) -> list[Task]:
+    """Put windows into a plan; what is already over was never owed and is left out."""
+    tasks = [
+        Task(
+            plan_id=plan.id or 0,
+            patient_id=plan.patient_id,
+            kind=window.kind,
+            opens_at=window.opens_at,
+            due_at=window.due_at,
+            grace_until=window.grace_until,
+        )
+        for window in windows
+        if window.grace_until > now
+    ]
+    session.add_all(tasks)
+    session.flush()
+    return tasks
 
 
 def end(session: Session, plan: Plan, now: datetime) -> None:
@@ -144,6 +156,22 @@ def task_by_id(session: Session, task_id: int) -> Task:
     task = session.get(Task, task_id)
     if task is None:
         raise NotFound("plans.unknown_task")
+    return task
+
+
+def task_for(session: Session, staff: Staff, task_id: int, now: datetime) -> Task:
+    """Give a task of a patient whom this person may see.
+
+    Raises
+    ------
+    NotFound
+        ``plans.unknown_task``, also when it is somebody else's patient's.
+    """
+    task = task_by_id(session, task_id)
+    try:
+        patients.patient_for(session, staff, task.patient_id, now)
+    except NotFound as error:
+        raise NotFound("plans.unknown_task") from error
     return task
 
 
@@ -226,7 +254,8 @@ def done(
     Conflict
         ``plans.not_yet_open`` or ``plans.cancelled``.
     Unprocessable
-        ``plans.needs_values`` when vitals carry no number.
+        ``plans.needs_values`` when vitals carry no number, ``plans.needs_answers`` when
+        a questionnaire is not complete.
     """
     task = task_by_id(session, task_id)
     if task.patient_id != patient_id:
@@ -240,38 +269,10 @@ def done(
     values = body.model_dump(exclude_none=True, exclude={"done_at"})
     if task.kind is TaskKind.VITALS and not values:
         raise Unprocessable("plans.needs_values")
+    if task.kind is TaskKind.QUESTIONNAIRE:
+        questionnaire.require_all(body.answers)
     finish(session, task, at=min(body.done_at, now), by=actor, result=values, now=now)
     return task
-
-
-def done_by_staff(
-    session: Session, *, task: Task, staff: Staff, note: str, now: datetime
-) -> None:
-    """Record a remote call or a visit that took place; each counts once.
-
-    Raises
-    ------
-    Conflict
-        ``plans.already_done`` or ``plans.cancelled``.
-    """
-    if task.state is TaskState.DONE:
-        raise Conflict("plans.already_done")
-    if task.state is TaskState.CANCELLED:
-        raise Conflict("plans.cancelled")
-    finish(session, task, at=now, by=f"staff:{staff.id}", result={"note": note}, now=now)
-    verb = {
-        TaskKind.REMOTE_CALL: CaseVerb.FOLLOW_UP_REMOTE,
-        TaskKind.CLINIC_VISIT: CaseVerb.FOLLOW_UP_CLINIC,
-    }.get(task.kind)
-    if verb is not None:
-        patients.record_case(
-            session,
-            task.patient_id,
-            verb,
-            at=now,
-            actor=f"staff:{staff.id}",
-            detail={"task_id": task.id},
-        )
 
 
 def finish(
@@ -299,6 +300,17 @@ def finish(
             actor=by,
             detail={"task_id": task.id, "kind": task.kind},
         )
+    if task.kind is TaskKind.QUESTIONNAIRE:
+        out = questionnaire.standing_out(result.get("answers", {}))
+        if out:
+            raise_work(
+                session,
+                kind=WorkKind.CALL_PATIENT,
+                patient_id=task.patient_id,
+                dedupe_key=f"answers:{task.id}",
+                detail={"why": "questionnaire", "task_id": task.id, "questions": out},
+                now=now,
+            )
     trail(session, now, by, "task.done", "task", task.id, task.patient_id)
 
 

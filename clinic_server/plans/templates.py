@@ -1,16 +1,58 @@
 """Follow-up plans as templates: days after discharge, local time of day, windows.
 
-The days of the plan after PCI follow the usual Chinese follow-up rhythm (day 1, 3, 7, 14,
-30, then clinic); they are a starting point that a physician changes, not a guideline
-quotation.
+Every line says what its day rests on. Where no source is named the day is our own: a
+starting point that a physician reviews and changes, and the screens say so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from clinic_server.wire.care import TaskKind
+
+
+class Basis(StrEnum):
+    """What a line's day rests on (words: ``plans.basis.…``)."""
+
+    OWN = "own"
+    """Nothing but our own judgement."""
+    DECK = "deck"
+    """The follow-up rhythm after PCI of the programme this product is built for."""
+    HF_VISIT = "hf_visit"
+    """A visit 1 to 2 weeks after discharge: ESC 2021, doi:10.1093/eurheartj/ehab368."""
+    HF_CALL = "hf_call"
+    """A call within 3 days: ACCF/AHA 2013, doi:10.1161/CIR.0b013e31829e8776."""
+    AF_VISIT = "af_visit"
+    """Seen 3 months after ablation: HRS 2017, doi:10.1016/j.hrthm.2017.05.012."""
+    PACED_VISIT = "paced_visit"
+    """Seen 2 to 12 weeks after implantation: Canadian consensus, PubMed 10744799."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """When in the day a kind of task opens, and how long it may take."""
+
+    at: time
+    """Local time at which the window opens."""
+    window: timedelta
+    grace: timedelta
+    """How long after the window before it counts as missed."""
+
+
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_OFFICE = Shape(time(9, 0), 9 * _HOUR, _DAY)
+SHAPES: Mapping[TaskKind, Shape] = {
+    TaskKind.VITALS: Shape(time(8, 0), 2 * _HOUR, 2 * _HOUR),
+    TaskKind.SPOT_ECG: Shape(time(10, 0), 2 * _HOUR, 2 * _HOUR),
+    TaskKind.HOLTER_24H: Shape(time(0, 0), 2 * _DAY, _DAY),
+    TaskKind.REMOTE_CALL: _OFFICE,
+    TaskKind.CLINIC_VISIT: _OFFICE,
+    TaskKind.QUESTIONNAIRE: _OFFICE,
+    TaskKind.RETURN_DEVICE: Shape(time(9, 0), 8 * _HOUR, _DAY),
+    TaskKind.REHAB: Shape(time(9, 0), 9 * _HOUR, 3 * _HOUR),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,75 +62,63 @@ class PlannedTask:
     kind: TaskKind
     day: int
     """Days after the start; day 0 is the day itself."""
-    at: time
-    """Local time at which the window opens."""
-    window: timedelta
-    grace: timedelta
-    """How long after the window before it counts as missed."""
+    basis: Basis = Basis.OWN
+
+    @property
+    def shape(self) -> Shape:
+        """When in the day."""
+        return SHAPES[self.kind]
 
 
-_MORNING = time(8, 0)
-_TWO_HOURS = timedelta(hours=2)
-_DAY = timedelta(days=1)
+def _on(kind: TaskKind, *days: int, basis: Basis = Basis.OWN) -> tuple[PlannedTask, ...]:
+    return tuple(PlannedTask(kind, day, basis) for day in days)
 
 
-def _daily(kind: TaskKind, days: range | tuple[int, ...], at: time) -> list[PlannedTask]:
-    return [PlannedTask(kind, day, at, _TWO_HOURS, _TWO_HOURS) for day in days]
-
-
-def _whole_day(kind: TaskKind, day: int) -> PlannedTask:
-    return PlannedTask(kind, day, time(9, 0), timedelta(hours=9), _DAY)
-
-
+_AFTER_SURGERY = (
+    *_on(TaskKind.VITALS, *range(1, 29)),
+    *_on(TaskKind.SPOT_ECG, 1, 2, 3, 5, 7, 10, 14),
+    *_on(TaskKind.HOLTER_24H, 0),
+    *_on(TaskKind.REMOTE_CALL, 3, 14),
+    *_on(TaskKind.QUESTIONNAIRE, 14),
+    *_on(TaskKind.RETURN_DEVICE, 14),
+    *_on(TaskKind.CLINIC_VISIT, 28),
+)
 TEMPLATES: Mapping[str, tuple[PlannedTask, ...]] = {
     "after_pci": (
-        *_daily(TaskKind.VITALS, range(1, 15), _MORNING),
-        *_daily(TaskKind.SPOT_ECG, (1, 3, 5, 7, 10, 14), time(10, 0)),
-        PlannedTask(TaskKind.HOLTER_24H, 0, time(0, 0), timedelta(days=2), _DAY),
-        _whole_day(TaskKind.REMOTE_CALL, 7),
-        PlannedTask(TaskKind.RETURN_DEVICE, 14, time(9, 0), timedelta(hours=8), _DAY),
-        _whole_day(TaskKind.CLINIC_VISIT, 30),
+        *_on(TaskKind.VITALS, *range(1, 15)),
+        *_on(TaskKind.SPOT_ECG, 1, 3, 7, 14, basis=Basis.DECK),
+        *_on(TaskKind.SPOT_ECG, 5, 10),
+        *_on(TaskKind.HOLTER_24H, 0),
+        *_on(TaskKind.REMOTE_CALL, 7, basis=Basis.DECK),
+        *_on(TaskKind.QUESTIONNAIRE, 14),
+        *_on(TaskKind.RETURN_DEVICE, 14),
+        *_on(TaskKind.CLINIC_VISIT, 30, basis=Basis.DECK),
     ),
-    "after_infarction": (
-        *_daily(TaskKind.VITALS, range(1, 29), _MORNING),
-        *_daily(TaskKind.SPOT_ECG, (1, 2, 3, 5, 7, 10, 14), time(10, 0)),
-        PlannedTask(TaskKind.HOLTER_24H, 0, time(0, 0), timedelta(days=2), _DAY),
-        _whole_day(TaskKind.REMOTE_CALL, 3),
-        _whole_day(TaskKind.REMOTE_CALL, 14),
-        PlannedTask(TaskKind.RETURN_DEVICE, 14, time(9, 0), timedelta(hours=8), _DAY),
-        _whole_day(TaskKind.CLINIC_VISIT, 28),
-    ),
+    "after_infarction": _AFTER_SURGERY,
     "af_ablation": (
-        *_daily(TaskKind.SPOT_ECG, range(1, 15), time(10, 0)),
-        PlannedTask(TaskKind.HOLTER_24H, 0, time(0, 0), timedelta(days=2), _DAY),
-        _whole_day(TaskKind.REMOTE_CALL, 7),
-        PlannedTask(TaskKind.RETURN_DEVICE, 14, time(9, 0), timedelta(hours=8), _DAY),
-        _whole_day(TaskKind.CLINIC_VISIT, 90),
+        *_on(TaskKind.SPOT_ECG, *range(1, 15)),
+        *_on(TaskKind.HOLTER_24H, 0),
+        *_on(TaskKind.REMOTE_CALL, 7),
+        *_on(TaskKind.RETURN_DEVICE, 14),
+        *_on(TaskKind.CLINIC_VISIT, 90, basis=Basis.AF_VISIT),
     ),
-    "after_cabg": (
-        *_daily(TaskKind.VITALS, range(1, 29), _MORNING),
-        *_daily(TaskKind.SPOT_ECG, (1, 2, 3, 5, 7, 10, 14), time(10, 0)),
-        PlannedTask(TaskKind.HOLTER_24H, 0, time(0, 0), timedelta(days=2), _DAY),
-        _whole_day(TaskKind.REMOTE_CALL, 3),
-        _whole_day(TaskKind.REMOTE_CALL, 14),
-        PlannedTask(TaskKind.RETURN_DEVICE, 14, time(9, 0), timedelta(hours=8), _DAY),
-        _whole_day(TaskKind.CLINIC_VISIT, 28),
-    ),
+    "after_cabg": _AFTER_SURGERY,
     "pacemaker": (
-        *_daily(TaskKind.SPOT_ECG, (1, 2, 3, 5, 7), time(10, 0)),
-        PlannedTask(TaskKind.HOLTER_24H, 0, time(0, 0), timedelta(days=2), _DAY),
-        _whole_day(TaskKind.CLINIC_VISIT, 7),  # the wound
-        PlannedTask(TaskKind.RETURN_DEVICE, 7, time(9, 0), timedelta(hours=8), _DAY),
-        _whole_day(TaskKind.CLINIC_VISIT, 90),
+        *_on(TaskKind.SPOT_ECG, 1, 2, 3, 5, 7),
+        *_on(TaskKind.HOLTER_24H, 0),
+        *_on(TaskKind.CLINIC_VISIT, 7),  # the wound
+        *_on(TaskKind.RETURN_DEVICE, 7),
+        *_on(TaskKind.CLINIC_VISIT, 84, basis=Basis.PACED_VISIT),
     ),
     "heart_failure": (
-        *_daily(TaskKind.VITALS, range(1, 31), _MORNING),
-        *_daily(TaskKind.SPOT_ECG, (1, 3, 7, 10, 14), time(10, 0)),
-        PlannedTask(TaskKind.HOLTER_24H, 0, time(0, 0), timedelta(days=2), _DAY),
-        _whole_day(TaskKind.REMOTE_CALL, 3),
-        _whole_day(TaskKind.CLINIC_VISIT, 14),
-        PlannedTask(TaskKind.RETURN_DEVICE, 14, time(9, 0), timedelta(hours=8), _DAY),
-        _whole_day(TaskKind.CLINIC_VISIT, 30),
+        *_on(TaskKind.VITALS, *range(1, 31)),
+        *_on(TaskKind.SPOT_ECG, 1, 3, 7, 10, 14),
+        *_on(TaskKind.HOLTER_24H, 0),
+        *_on(TaskKind.REMOTE_CALL, 3, basis=Basis.HF_CALL),
+        *_on(TaskKind.QUESTIONNAIRE, 14),
+        *_on(TaskKind.CLINIC_VISIT, 14, basis=Basis.HF_VISIT),
+        *_on(TaskKind.RETURN_DEVICE, 14),
+        *_on(TaskKind.CLINIC_VISIT, 30),
     ),
 }
 """Template name to its lines; the names are codes (``plans.template.after_pci``)."""
@@ -122,15 +152,25 @@ def lay_out(template: str, starts_on: date, zone: ZoneInfo) -> tuple[Window, ...
     tuple of Window
         In order of opening.
     """
+    return windows_of(
+        ((line.kind, starts_on + timedelta(days=line.day)) for line in TEMPLATES[template]),
+        zone,
+    )
+
+
+def windows_of(
+    wanted: Iterable[tuple[TaskKind, date]], zone: ZoneInfo
+) -> tuple[Window, ...]:
+    """Give the windows of tasks on local days, in order of opening."""
     windows = []
-    for line in TEMPLATES[template]:
-        local = datetime.combine(starts_on + timedelta(days=line.day), line.at, tzinfo=zone)
+    for kind, on in wanted:
+        shape = SHAPES[kind]
+        local = datetime.combine(on, shape.at, tzinfo=zone)
         utc_zone = ZoneInfo("UTC")
         opens_at = local.astimezone(utc_zone)
         # wall-clock arithmetic first, then to UTC: the window ends at its time of day
-        due_at = (local + line.window).astimezone(utc_zone)
-        grace_until = due_at + line.grace
-        windows.append(Window(line.kind, opens_at, due_at, grace_until))
+        due_at = (local + shape.window).astimezone(utc_zone)
+        windows.append(Window(kind, opens_at, due_at, due_at + shape.grace))
     return tuple(sorted(windows, key=lambda window: (window.opens_at, window.kind)))
 
 
@@ -138,3 +178,11 @@ def ends_on(template: str, starts_on: date) -> date | None:
     """Give the day of a template's last line; None for a template that is gone."""
     lines = TEMPLATES.get(template)
     return starts_on + timedelta(days=max(line.day for line in lines)) if lines else None
+
+
+def outline(template: str) -> list[tuple[TaskKind, Basis, list[int]]]:
+    """Say a template in lines to read: kind, what it rests on, the days in order."""
+    lines: dict[tuple[TaskKind, Basis], list[int]] = {}
+    for line in sorted(TEMPLATES[template], key=lambda one: one.day):
+        lines.setdefault((line.kind, line.basis), []).append(line.day)
+    return [(kind, basis, days) for (kind, basis), days in lines.items()]

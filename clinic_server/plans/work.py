@@ -1,7 +1,11 @@
-"""The nurse's worklist: raised once, closed by a person or by what it waited for."""
+"""The nurse's worklist: raised once, closed by a person or by what it waited for.
+
+A call that nobody answers does not end a line: it comes back, and after `TRIES` calls it
+says that the emergency contact is to be rung.
+"""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -14,6 +18,10 @@ from clinic_server.staff.models import Staff
 OUTCOMES = ("reached", "not_reached", "call_back", "resolved", "no_action")
 """What a nurse may say; ``arrived_late``, ``rescheduled``, ``data_back`` and
 ``device_back`` are said by the system."""
+_COMES_BACK = frozenset({"not_reached", "call_back"})
+RING_AGAIN = timedelta(hours=2)
+TRIES = 3
+"""After so many calls without an answer the emergency contact is rung (our own limits)."""
 
 
 def raise_work(
@@ -47,7 +55,7 @@ def by_key(session: Session, dedupe_key: str) -> WorkItem | None:
 
 
 def worklist(session: Session) -> Sequence[WorkItem]:
-    """Say what the nurse has to do, oldest first."""
+    """Say what the nurse has to do, oldest first; some of it waits until ``next_at``."""
     return session.exec(
         select(WorkItem)
         .where(col(WorkItem.done_at).is_(None))
@@ -71,6 +79,15 @@ def settle(session: Session, item: WorkItem | None, outcome: str, now: datetime)
         session.add(item)
 
 
+def lines_about(session: Session, prefix: str) -> Sequence[WorkItem]:
+    """Give every line whose key begins so, closed ones too, oldest first."""
+    return session.exec(
+        select(WorkItem)
+        .where(col(WorkItem.dedupe_key).startswith(prefix, autoescape=True))
+        .order_by(col(WorkItem.id))
+    ).all()
+
+
 def finish_work(
     session: Session,
     *,
@@ -79,23 +96,42 @@ def finish_work(
     outcome: str,
     note: str,
     now: datetime,
+    again_at: datetime | None = None,
 ) -> WorkItem:
-    """Close a line of the worklist with what came of it.
+    """Write down what came of a call: the line closes, or comes back.
+
+    Parameters
+    ----------
+    again_at : datetime, optional
+        When to ring again after ``not_reached`` or ``call_back``; `RING_AGAIN` otherwise.
 
     Raises
     ------
     Conflict, Unprocessable
-        Already done; unknown outcome.
+        Already done; unknown outcome; ``plans.again_in_past``.
     """
     if item.done_at is not None:
         raise Conflict("plans.work_done")
     if outcome not in OUTCOMES:
         raise Unprocessable("plans.unknown_outcome", outcome=outcome)
-    item.done_at = now
-    item.done_by = staff.id
-    item.outcome = outcome
-    item.note = note[:400]
-    session.add(item)
     actor = f"staff:{staff.id}"
-    trail(session, now, actor, "work.done", "work_item", item.id, item.patient_id)
+    calls = [
+        *item.detail.get("calls", []),
+        {"at": now.isoformat(), "by": staff.id, "outcome": outcome, "note": note[:400]},
+    ]
+    item.detail = {**item.detail, "calls": calls}
+    if outcome in _COMES_BACK:
+        if again_at is not None and again_at <= now:
+            raise Unprocessable("plans.again_in_past")
+        item.tries += outcome == "not_reached"
+        item.next_at = again_at or now + RING_AGAIN
+    else:
+        item.done_at = now
+        item.done_by = staff.id
+        item.outcome = outcome
+        item.note = note[:400]
+    session.add(item)
+    action = "work.again" if item.done_at is None else "work.done"
+    detail = {"outcome": outcome, "tries": item.tries}
+    trail(session, now, actor, action, "work_item", item.id, item.patient_id, detail)
     return item

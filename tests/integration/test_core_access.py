@@ -226,6 +226,13 @@ DOORS: dict[str, Door] = {
         PHYSICIAN, bound=True, body={"template": "after_pci", "starts_on": "2026-11-24"}
     ),
     "GET /console/patients/{patient_id}/plan-preview": Door(PHYSICIAN, bound=True),
+    "GET /console/patients/{patient_id}/calendar": Door(CLINICAL, bound=True),
+    "POST /console/patients/{patient_id}/tasks": Door(
+        PHYSICIAN, bound=True, body={"kind": "clinic_visit", "on": "2026-12-01"}
+    ),
+    "POST /desk/patients/{patient_id}/follow-up": Door(
+        NURSING, bound=True, body={"kind": "remote_call"}
+    ),
     "POST /console/tasks/{task_id}/cancel": Door(PHYSICIAN, bound=True, body={}),
     "POST /console/tasks/{task_id}/reschedule": Door(
         NURSING, bound=True, body={"on": "2026-11-25"}

@@ -139,7 +139,7 @@ def test_the_case_closes_only_after_the_unit_is_back_and_ends_the_plan(
     assert zhang.post(path).json()["code"] == "plans.unit_still_out"
     nurse.post(f"/desk/issues/{ward.issue_id}/return", json={"condition": "good"})
     assert zhang.post(path).status_code == 204
-    assert zhang.post(path).json()["code"] == "plans.no_open_case"
+    assert zhang.post(path).json()["code"] == "patients.no_open_case"
     with clinic.read() as session:
         verbs = [event.verb for event in patients.case_timeline(session, ward.patient_id)]
         states = set(session.exec(select(Task.state)).all())

@@ -19,7 +19,7 @@ def test_windows_open_at_their_time_of_day_and_end_after_they_open(
     template, starts_on, zone
 ):
     place = ZoneInfo(zone)
-    wanted = {line.at for line in TEMPLATES[template]}
+    wanted = {line.shape.at for line in TEMPLATES[template]}
     for window in lay_out(template, starts_on, place):
         assert window.opens_at.tzinfo is not None
         assert window.opens_at < window.due_at < window.grace_until

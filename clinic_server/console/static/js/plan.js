@@ -30,6 +30,11 @@ async function preview() {
     box.replaceChildren(
       h("b", { text: seen.findings.length ? head : `${head} · ${t("plans.panel.preview_ok")}` }),
       h("ul", { class: "bullets" }, ...seen.findings.map((text) => h("li", { text }))),
+      h("details", {}, h("summary", { text: t("plans.panel.outline") }),
+        h("p", { class: "small", text: t("plans.basis.review") }),
+        h("ul", { class: "bullets small" }, ...seen.lines.map((one) => h("li", {},
+          `${one.what} · ${one.days} · `,
+          h(one.sourced ? "span" : "b", { text: one.basis }))))),
     );
     box.classList.toggle("clear", !seen.findings.length);
     box.hidden = false;
