@@ -170,7 +170,7 @@ class Monitor:
             segment_s=self._segment_s,
             max_s=self._max_s,
             speed=speed,
-            places=None if lasting is None else lasting.places,
+            lasting=lasting,
         )
         try:
             async for event in patch.events():

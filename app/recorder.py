@@ -17,15 +17,20 @@ from app.errors import SpoolFull
 from app.spool import SampleClock, Spool
 from clinic_server.wire.ecg import (
     MAX_SAMPLES,
+    FittedClock,
     RecordingCreate,
     SegmentHeader,
     encode_segment,
 )
 from sensors.frames import Counts, EcgFrame, GapCause, PatchInfo
-from sensors.patch import Places
+from sensors.patch import LastingPatch, Places
 
 SETTLED_S = 600.0
 """A recording that is over is kept open until no backfill came for so much of the next."""
+
+
+CLOCK_EVERY_S = 60.0
+"""So often a segment says how the patch's clock runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +75,8 @@ class Recorder:
         Longest recording.
     speed : float
         Seconds of heart per second of clock: 1 but for a replayed record.
-    places : callable, optional
-        Of a `sensors.patch.LastingPatch` that has resumed what `Spool.kept` gave.
+    lasting : LastingPatch, optional
+        The patch, if it is one; it has resumed what `Spool.kept` gave.
     """
 
     def __init__(
@@ -84,7 +89,7 @@ class Recorder:
         segment_s: float,
         max_s: float,
         speed: float = 1.0,
-        places: Callable[[], Places] | None = None,
+        lasting: LastingPatch | None = None,
     ) -> None:
         self._spool = spool
         self._info = info
@@ -93,8 +98,9 @@ class Recorder:
         self._segment_n = min(MAX_SAMPLES, max(1, round(segment_s * info.fs_hz)))
         self._max_n = round(max_s * info.fs_hz)
         self._speed = speed
-        self._places = places
+        self._lasting = lasting
         self._places_kept: Places = ()
+        self._clock_due_n = 0
         self._epochs: list[SampleClock] = []
         self._live: _Chunk | None = None
         self._late: _Chunk | None = None
@@ -226,6 +232,7 @@ class Recorder:
             gap_cause=None if chunk.gap_cause is None else chunk.gap_cause.value,
             phone_at=now,
             phone_mono_s=max(0.0, self._mono_s()),
+            clock=None if late else self._fitted(chunk),
         )
         self._keep_clock()
         try:
@@ -248,15 +255,27 @@ class Recorder:
     def _resume(self) -> None:
         """Take up the recordings of an earlier run, if the patch counts on."""
         known = self._spool.current()
-        if self._places is not None and known is not None and self._is_mine(known.meta):
+        if self._lasting is not None and known is not None and self._is_mine(known.meta):
             self._epochs = self._spool.clocks(self._info.serial)
 
     def _keep_clock(self) -> None:
         """Have on disk how the patch counts before the first sample that needs it."""
-        places = self._places() if self._places else self._places_kept
+        places = self._lasting.places() if self._lasting else self._places_kept
         if places != self._places_kept:
             self._spool.keep_clock(self._epochs[-1], places, self._clock())
             self._places_kept = places
+
+    def _fitted(self, chunk: _Chunk) -> FittedClock | None:
+        """Say now and then how the patch's clock runs against this phone's."""
+        self._clock_due_n -= chunk.n_samples
+        if self._lasting is None or self._clock_due_n > 0:
+            return None
+        self._clock_due_n = round(CLOCK_EVERY_S * self._info.fs_hz)
+        fit = self._lasting.clock
+        if fit is None or not fit.span_s:
+            return None
+        start_at = fit.at(-chunk.epoch.shift)
+        return FittedClock(start_at=start_at, fs_hz=fit.fs_hz, span_s=fit.span_s)
 
     def _first_epoch(self, frame: EcgFrame) -> None:
         """Go on with the recording on the disk if it is this patch's and not over."""

@@ -22,6 +22,8 @@ class ClockFit:
     """How much faster the device's clock runs than ours; 0 until 2 minutes are known."""
     start_at: datetime
     """Our time of sample 0, with the shortest delay on the air in it."""
+    span_s: float = 0.0
+    """Stretch over which the rate was measured; 0: not known, the nominal one is meant."""
 
     def at(self, sample: float) -> datetime:
         """Return our time of a sample, aware UTC."""
@@ -89,18 +91,19 @@ class ClockFitter:
         sample = np.array([bucket.sample for bucket in self._buckets], np.float64)
         time_s = np.array([bucket.time_s for bucket in self._buckets])
         device_s = sample / self._fs_hz
-        stretch = 1.0
+        stretch, span_s = 1.0, 0.0
         if device_s[-1] - device_s[0] >= MIN_SPAN_S:
             first, second = np.triu_indices(len(device_s), k=1)
             base = time_s[0]  # keeps the differences exact
             rise = (time_s - base)[second] - (time_s - base)[first]
             median = float(np.median(rise / (device_s[second] - device_s[first])))
             if abs(median - 1) * 1e6 <= PLAUSIBLE_PPM:
-                stretch = median
+                stretch, span_s = median, float(device_s[-1] - device_s[0])
         # The least late tenth: delays only ever add.
         start_s = float(np.quantile(time_s - device_s * stretch, 0.1))
         return ClockFit(
             fs_hz=self._fs_hz / stretch,
             drift_ppm=(1 / stretch - 1) * 1e6,
             start_at=_EPOCH + timedelta(seconds=start_s),
+            span_s=span_s,
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from sensors.clock import ClockFit
 from sensors.frames import PatchEvent, PatchInfo
 
 Places = tuple[tuple[int, int], ...]
@@ -56,4 +57,9 @@ class LastingPatch(EcgPatch, Protocol):
 
     def places(self) -> Places:
         """Say what a later run needs besides the samples themselves."""
+        ...
+
+    @property
+    def clock(self) -> ClockFit | None:
+        """The patch's clock against ours, with its drift in ppm."""
         ...

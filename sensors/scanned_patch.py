@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from sensors.clock import ClockFit
 from sensors.errors import LinkUnavailable, SensorError
 from sensors.frames import LinkReason, PatchEvent, PatchInfo
 from sensors.patch import Kept, LastingPatch, Places
@@ -67,6 +68,11 @@ class ScannedPatch:
     def places(self) -> Places:
         """See `sensors.patch.LastingPatch.places`."""
         return self._patch.places() if self._patch else ()
+
+    @property
+    def clock(self) -> ClockFit | None:
+        """See `sensors.patch.LastingPatch.clock`."""
+        return self._patch.clock if self._patch else None
 
     async def connect(self) -> PatchInfo:
         """Find it, pair, start the stream.

@@ -23,6 +23,12 @@ class Recording(SQLModel, table=True):
     gain_counts_per_mv: float
     started_at: datetime = Field(sa_type=UtcDateTime)
     """When sample 0 was taken."""
+    clock_start_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When sample 0 was taken, by the longest fit of the patch's clock; with it"""
+    clock_fs_hz: float | None = None
+    """the patch's true rate,"""
+    clock_span_s: float = 0.0
+    """and the stretch it was measured over. fs_hz stays the nominal rate."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     next_seq: int = 0
     """Lowest sequence number not stored."""

@@ -218,13 +218,24 @@ def gaps(session: Session, recording_id: str) -> list[GapRow]:
 
 
 def sample_time(recording: Recording, sample: int) -> datetime:
-    """Say when a sample was taken, by the phone's clock at the start."""
-    return recording.started_at + timedelta(seconds=sample / recording.fs_hz)
+    """Say when a sample was taken, by the patch's clock fitted against the phone's.
+
+    Before a fit is known: by the phone's clock at the start and the nominal rate.
+    """
+    start_at, fs_hz = _line(recording)
+    return start_at + timedelta(seconds=sample / fs_hz)
 
 
 def sample_at(recording: Recording, at: datetime) -> int:
     """Say which sample was taken at a time (may lie outside the recording)."""
-    return round((at - recording.started_at).total_seconds() * recording.fs_hz)
+    start_at, fs_hz = _line(recording)
+    return round((at - start_at).total_seconds() * fs_hz)
+
+
+def _line(recording: Recording) -> tuple[datetime, float]:
+    if recording.clock_start_at is None or recording.clock_fs_hz is None:
+        return recording.started_at, recording.fs_hz
+    return recording.clock_start_at, recording.clock_fs_hz
 
 
 def latest_for(session: Session, patient_id: int) -> Recording | None:

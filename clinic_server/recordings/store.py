@@ -1,7 +1,7 @@
 """Segments on disk: one row each, written once, never changed."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from clinic_server.recordings.models import Recording, Segment, SegmentConflict
 from clinic_server.staff.audit import audit
 from clinic_server.wire.ecg import (
     MAX_SAMPLES,
+    FittedClock,
     SegmentHeader,
     UploadState,
     decode_segment,
@@ -21,6 +22,9 @@ from clinic_server.wire.ecg import (
 STORED = 201
 SAME = 200
 CONFLICT = 409
+MAX_DRIFT_PPM = 2000.0
+"""No quartz is so far off: something else is wrong."""
+MAX_START_OFF = timedelta(minutes=5)
 MAX_MISSING = 64
 MAX_CONFLICTS = 200
 """Quarantined uploads kept per recording: enough to investigate, not to fill a disk."""
@@ -89,8 +93,20 @@ def put(session: Session, recording: Recording, one: Incoming) -> int:
     recording.stored_samples += header.n_samples - overlap
     if recording.last_received_at is None or one.received_at > recording.last_received_at:
         recording.last_received_at = one.received_at
+    _follow_clock(recording, header.clock)
     session.add(recording)
     return STORED
+
+
+def _follow_clock(recording: Recording, clock: FittedClock | None) -> None:
+    """Take a fit over a longer stretch than the one before; a wild one is no clock."""
+    if clock is None or clock.span_s <= recording.clock_span_s:
+        return
+    ppm = abs(clock.fs_hz / recording.fs_hz - 1) * 1e6
+    if ppm <= MAX_DRIFT_PPM and abs(clock.start_at - recording.started_at) <= MAX_START_OFF:
+        recording.clock_start_at = clock.start_at
+        recording.clock_fs_hz = clock.fs_hz
+        recording.clock_span_s = clock.span_s
 
 
 def _already_there(session: Session, recording: Recording, one: Incoming) -> int:

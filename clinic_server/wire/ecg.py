@@ -40,6 +40,18 @@ class BadSegment(ValueError):
         self.reason = reason
 
 
+class FittedClock(BaseModel):
+    """The patch's clock against the phone's, as a line fitted over ``span_s``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start_at: AwareDatetime
+    """When sample 0 was taken."""
+    fs_hz: float = Field(ge=99, le=1010, allow_inf_nan=False)
+    """Samples per second of the phone's clock."""
+    span_s: float = Field(gt=0, le=MAX_SAMPLE_INDEX, allow_inf_nan=False)
+
+
 class SegmentHeader(BaseModel):
     """What goes before the samples."""
 
@@ -56,6 +68,8 @@ class SegmentHeader(BaseModel):
     """The phone's clock when the last sample came in."""
     phone_mono_s: float = Field(ge=0, allow_inf_nan=False)
     """The phone's monotonic clock then."""
+    clock: FittedClock | None = None
+    """Said now and then, once the drift is known."""
 
 
 class RecordingCreate(BaseModel):
