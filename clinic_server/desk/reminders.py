@@ -10,10 +10,10 @@ from sqlmodel import Session, col, select
 
 from clinic_server import timewords
 from clinic_server.alarms import notice
-from clinic_server.desk.ladder import Rung, coming, ladder, owed
+from clinic_server.desk.ladder import RUNGS, Rung, coming, ladder, owed
 from clinic_server.desk.models import LoanReminder
-from clinic_server.devices import service as devices
-from clinic_server.devices.models import Issue, UnitState
+from clinic_server.devices.loans import open_loans
+from clinic_server.devices.models import Issue
 from clinic_server.errors import Conflict
 from clinic_server.i18n import t
 from clinic_server.patients import service as patients
@@ -51,7 +51,9 @@ def sweep(session: Session, now: datetime, zone: ZoneInfo, phone: str) -> int:
         Messages sent.
     """
     sent = 0
-    loans = [loan for loan in devices.open_issues(session) if _counts(session, loan)]
+    # the first rung of all others cannot be owed yet
+    reached = now.astimezone(zone).date() - timedelta(days=min(RUNGS))
+    loans = open_loans(session, due_by=reached)
     logs = _logs(session, loans)
     for loan in loans:
         rungs = ladder(loan.due_on, loan.issued_at, zone)
@@ -122,20 +124,18 @@ def text(loan: Issue, days: int, patient: Patient, zone: ZoneInfo, phone: str) -
     return t("desk.reminder.gap", patient.locale).join(parts)
 
 
-def _counts(session: Session, loan: Issue) -> bool:
-    return devices.unit_of(session, loan).state is not UnitState.LOST
-
-
 def _logs(session: Session, loans: Sequence[Issue]) -> defaultdict[int, list[LoanReminder]]:
-    ids = [loan.id for loan in loans]
+    """Give what is logged for the due date that each loan has now."""
+    due = {loan.id: loan.due_on for loan in loans}
     rows = session.exec(
         select(LoanReminder)
-        .where(col(LoanReminder.issue_id).in_(ids))
+        .where(col(LoanReminder.issue_id).in_(due))
         .order_by(col(LoanReminder.rung))
     )
     found: defaultdict[int, list[LoanReminder]] = defaultdict(list)
     for row in rows:
-        found[row.issue_id].append(row)
+        if row.due_on == due[row.issue_id]:
+            found[row.issue_id].append(row)
     return found
 
 
@@ -174,6 +174,7 @@ def _log(
 ) -> LoanReminder:
     row = LoanReminder(
         issue_id=loan.id or 0,
+        due_on=loan.due_on,
         rung=rung.days,
         owed_at=rung.at,
         logged_at=now,
@@ -191,6 +192,6 @@ def _log(
         object_kind="issue",
         object_id=loan.id or 0,
         patient_id=loan.patient_id,
-        detail={"rung": rung.days},
+        detail={"rung": rung.days, "due_on": loan.due_on},
     )
     return row

@@ -5,30 +5,29 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from clinic_server.devices import service as devices
-from clinic_server.devices.models import Issue, UnitState
+from clinic_server.devices.loans import open_loans
+from clinic_server.devices.models import Issue
 from clinic_server.plans import work
 from clinic_server.plans.models import WorkItem, WorkKind
-from clinic_server.recordings import service as recordings
+from clinic_server.recordings import reading
+from clinic_server.recordings.models import Recording
 
 SILENT_AFTER = timedelta(minutes=30)
-RING_AGAIN_AFTER = timedelta(hours=2)
-"""Not reached, or asked to ring again: the line comes back after this."""
-_AGAIN = frozenset({"not_reached", "call_back"})
-_KINDS = frozenset({WorkKind.SILENT_DEVICE, WorkKind.OVERDUE_DEVICE})
+_KINDS = (WorkKind.SILENT_DEVICE, WorkKind.OVERDUE_DEVICE)
 
 
 def sweep(session: Session, now: datetime, zone: ZoneInfo) -> None:
     """Raise what is owed, close what has settled; safe to run twice."""
     today = now.astimezone(zone).date()
-    open_lines = [item for item in work.worklist(session) if item.kind in _KINDS]
-    out = {
-        loan.id: loan
-        for loan in devices.open_issues(session)
-        if devices.unit_of(session, loan).state is not UnitState.LOST
+    open_lines = work.worklist(session, kinds=_KINDS)
+    out = {loan.id: loan for loan in open_loans(session)}
+    newest = reading.latest_of_issues(session, [loan_id or 0 for loan_id in out])
+    heard = {
+        loan_id: last_heard(loan, newest.get(loan_id or 0)) for loan_id, loan in out.items()
     }
     for item in open_lines:
-        _settle(session, item, out.get(item.detail.get("issue_id")), now)
+        issue_id = item.detail.get("issue_id")
+        _settle(session, item, out.get(issue_id), heard.get(issue_id), today, now)
     waiting = {
         (item.kind, item.detail.get("issue_id")) for item in open_lines if not item.done_at
     }
@@ -36,18 +35,15 @@ def sweep(session: Session, now: datetime, zone: ZoneInfo) -> None:
         if (WorkKind.OVERDUE_DEVICE, loan.id) not in waiting:
             _overdue(session, loan, today, zone, now)
         if (WorkKind.SILENT_DEVICE, loan.id) not in waiting:
-            _silent(session, loan, now)
+            _silent(session, loan, heard[loan.id], now)
 
 
-def last_heard(session: Session, loan: Issue) -> datetime | None:
+def last_heard(loan: Issue, newest: Recording | None) -> datetime | None:
     """When data of this loan last arrived, or its phone was paired; None before that."""
     if loan.enrolled_at is None:
         return None
-    recording = recordings.latest_for(session, loan.patient_id)
-    heard = recording.last_received_at if recording else None
-    if recording is None or recording.issue_id != loan.id or heard is None:
-        return loan.enrolled_at
-    return max(loan.enrolled_at, heard)
+    received = newest.last_received_at if newest else None
+    return max(loan.enrolled_at, received) if received else loan.enrolled_at
 
 
 def milestone(days_late: int) -> int | None:
@@ -68,7 +64,7 @@ def _overdue(
         session,
         kind=WorkKind.OVERDUE_DEVICE,
         patient_id=loan.patient_id,
-        dedupe_key=f"overdue:{loan.id}:{day}",
+        dedupe_key=f"overdue:{loan.id}:{loan.due_on}:{day}",
         detail={
             "issue_id": loan.id,
             "serial": loan.serial,
@@ -78,34 +74,34 @@ def _overdue(
     )
 
 
-def _silent(session: Session, loan: Issue, now: datetime) -> None:
-    heard = last_heard(session, loan)
+def _silent(session: Session, loan: Issue, heard: datetime | None, now: datetime) -> None:
     if heard is None or now - heard <= SILENT_AFTER:
         return
-    tries = 0
-    while True:
-        key = f"silent:{loan.id}:{int(heard.timestamp())}:{tries}"
-        before = work.by_key(session, key)
-        if before is None:
-            break
-        rested = before.done_at is not None and now - before.done_at >= RING_AGAIN_AFTER
-        if before.outcome not in _AGAIN or not rested:
-            return
-        tries += 1
     work.raise_work(
         session,
         kind=WorkKind.SILENT_DEVICE,
         patient_id=loan.patient_id,
-        dedupe_key=key,
+        dedupe_key=f"silent:{loan.id}:{int(heard.timestamp())}",
         detail={"issue_id": loan.id, "serial": loan.serial, "since": heard.isoformat()},
         now=now,
     )
 
 
-def _settle(session: Session, item: WorkItem, loan: Issue | None, now: datetime) -> None:
+def _settle(
+    session: Session,
+    item: WorkItem,
+    loan: Issue | None,
+    heard: datetime | None,
+    today: date,
+    now: datetime,
+) -> None:
     if loan is None:
         work.settle(session, item, "device_back", now)
-    elif item.kind is WorkKind.SILENT_DEVICE:
-        heard = last_heard(session, loan)
-        if heard is not None and heard > datetime.fromisoformat(item.detail["since"]):
-            work.settle(session, item, "data_back", now)
+    elif item.kind is WorkKind.OVERDUE_DEVICE and loan.due_on >= today:
+        work.settle(session, item, "extended", now)
+    elif item.kind is WorkKind.SILENT_DEVICE and heard != _since(item):
+        work.settle(session, item, "data_back", now)
+
+
+def _since(item: WorkItem) -> datetime:
+    return datetime.fromisoformat(item.detail["since"])

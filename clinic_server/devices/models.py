@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, text
+from sqlalchemy import JSON, Column, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 from clinic_server.db import UtcDateTime
@@ -57,6 +57,15 @@ class Issue(SQLModel, table=True):
             sqlite_where=text("returned_at IS NULL"),
             postgresql_where=text("returned_at IS NULL"),
         ),
+        # what is out, by due date; what came back lately
+        Index(
+            "ix_issue_out",
+            "due_on",
+            "id",
+            sqlite_where=text("returned_at IS NULL"),
+            postgresql_where=text("returned_at IS NULL"),
+        ),
+        Index("ix_issue_returned_at", "returned_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -69,7 +78,13 @@ class Issue(SQLModel, table=True):
         default_factory=dict, sa_column=Column(JSON, nullable=False)
     )
     deposit_cny: int = 0
+    deposit_back_cny: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """What of it was given back at the return."""
     terms_signed: bool = False
+    terms_version: str = Field(default="", max_length=16)
+    """Which wording was signed, see `desk.terms`."""
+    terms_signed_by: str = Field(default="", max_length=64)
+    """Name of whoever signed for the loan."""
     pairing_code_hash: str | None = Field(default=None, max_length=64, unique=True)
     pairing_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     pairing_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -78,9 +93,48 @@ class Issue(SQLModel, table=True):
     returned_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     returned_by: int | None = Field(default=None, foreign_key="staff.id")
     return_condition: str = Field(default="", max_length=32)
+    accessories_back: bool | None = None
+    """Whether everything lent with the unit came back; None for loans of before."""
     return_note: str = Field(default="", max_length=400)
     return_signed_by: str = Field(default="", max_length=64)
     """Name of whoever handed the unit back and signed for it."""
+
+
+class LoanExtension(SQLModel, table=True):
+    """The due date of a loan was moved."""
+
+    __tablename__ = "loan_extension"
+
+    id: int | None = Field(default=None, primary_key=True)
+    issue_id: int = Field(foreign_key="issue.id", index=True)
+    from_on: date
+    to_on: date
+    reason: str = Field(max_length=200)
+    at: datetime = Field(sa_type=UtcDateTime)
+    staff_id: int = Field(foreign_key="staff.id")
+
+
+class PictureKind(StrEnum):
+    """What a picture of a loan shows."""
+
+    ISSUE_SIGNATURE = "issue_signature"
+    RETURN_SIGNATURE = "return_signature"
+    RETURN_PHOTO = "return_photo"
+
+
+class LoanPicture(SQLModel, table=True):
+    """A signature drawn at the desk, or a photo of what came back."""
+
+    __tablename__ = "loan_picture"
+
+    id: int | None = Field(default=None, primary_key=True)
+    issue_id: int = Field(foreign_key="issue.id", index=True)
+    kind: PictureKind
+    media_type: str = Field(max_length=16)
+    sha256: str = Field(max_length=64)
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    at: datetime = Field(sa_type=UtcDateTime)
+    staff_id: int = Field(foreign_key="staff.id")
 
 
 class WipeCertificate(SQLModel, table=True):

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from clinic_server.bounds import is_plausible
 from clinic_server.db import ring_after_commit
 from clinic_server.devices import codes
+from clinic_server.devices.loans import check_due
 from clinic_server.devices.models import Issue, PhoneState, TimePoint, Unit, UnitState
 from clinic_server.devices.units import (
     all_units,
@@ -33,6 +34,7 @@ from clinic_server.recordings import service as recordings_service
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Staff
 from clinic_server.staff.service import token_hash
+from clinic_server.staff.sites import within_reach
 from clinic_server.wire.care import PhoneReport
 
 __all__ = [
@@ -75,6 +77,8 @@ def issue(
     accessories: Mapping[str, Any] | None = None,
     deposit_cny: int = 0,
     terms_signed: bool = False,
+    terms_version: str = "",
+    terms_signed_by: str = "",
     now: datetime,
     code_minutes: int,
 ) -> tuple[Issue, str]:
@@ -94,7 +98,7 @@ def issue(
     NotFound
         Unknown unit, or a patient this person may not see.
     Unprocessable
-        ``devices.due_in_past``.
+        ``devices.due_in_past``, ``devices.due_too_far``.
     """
     patients_service.patient_for(session, staff, patient_id, now)
     unit = unit_for(session, staff, serial)
@@ -103,8 +107,7 @@ def issue(
         raise Conflict(reasons[0], serial=serial, reasons=",".join(reasons))
     if open_issue_of(session, patient_id) is not None:
         raise Conflict("devices.patient_has_unit")
-    if due_on < now.date() - timedelta(days=1):  # a day of slack: the clinic's time zone
-        raise Unprocessable("devices.due_in_past")
+    check_due(due_on, now)
     loan = Issue(
         serial=unit.serial,
         patient_id=patient_id,
@@ -114,6 +117,8 @@ def issue(
         accessories=dict(accessories or {}),
         deposit_cny=deposit_cny,
         terms_signed=terms_signed,
+        terms_version=terms_version,
+        terms_signed_by=terms_signed_by[:64],
     )
     session.add(loan)
     try:
@@ -250,6 +255,8 @@ def return_(
     now: datetime,
     note: str = "",
     signed_by: str = "",
+    accessories_back: bool | None = None,
+    deposit_back_cny: int = 0,
 ) -> Issue:
     """Take a unit back: the phone's token ends, its recordings close, the unit is dirty.
 
@@ -259,16 +266,22 @@ def return_(
         Unknown loan, or a patient this person may not see.
     Gone
         ``devices.loan_ended`` when it came back before.
+    Unprocessable
+        ``devices.deposit_too_much``: more is given back than was left.
     """
     loan = issue_by_id(session, issue_id)
     patients_service.patient_for(session, staff, loan.patient_id, now)
     if loan.returned_at is not None:
         raise Gone("devices.loan_ended")
+    if deposit_back_cny > loan.deposit_cny:
+        raise Unprocessable("devices.deposit_too_much", max=loan.deposit_cny)
     loan.returned_at = now
     loan.returned_by = staff.id
     loan.return_condition = condition[:32]
     loan.return_note = note[:400]
     loan.return_signed_by = signed_by[:64]
+    loan.accessories_back = accessories_back
+    loan.deposit_back_cny = deposit_back_cny
     session.add(loan)
     for recording in recordings_service.open_of_issue(session, issue_id):
         recordings_service.close(session, recording, "returned", now)
@@ -327,9 +340,16 @@ def open_issues(session: Session) -> Sequence[Issue]:
     ).all()
 
 
-def returned_since(session: Session, since: datetime) -> Sequence[Issue]:
-    """Give the loans that came back since a time."""
-    return session.exec(select(Issue).where(col(Issue.returned_at) >= since)).all()
+def returned_since(
+    session: Session, since: datetime, reader: Staff | None = None
+) -> Sequence[Issue]:
+    """Give the loans that came back since a time; for a reader, of their site's units."""
+    query = select(Issue).where(col(Issue.returned_at) >= since)
+    if reader is not None and reader.site_id is not None:
+        query = query.join(Unit, col(Unit.serial) == col(Issue.serial)).where(
+            within_reach(col(Unit.site_id), reader)
+        )
+    return session.exec(query).all()
 
 
 def issues_of(session: Session, patient_id: int) -> Sequence[Issue]:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column
+from sqlalchemy import JSON, Column, Index, text
 from sqlmodel import Field, SQLModel
 
 from clinic_server.db import UtcDateTime
@@ -62,6 +62,15 @@ class WorkItem(SQLModel, table=True):
     """One line of the nurse's worklist."""
 
     __tablename__ = "work_item"
+    __table_args__ = (
+        Index(
+            "ix_work_item_open",
+            "raised_at",
+            "id",
+            sqlite_where=text("done_at IS NULL"),
+            postgresql_where=text("done_at IS NULL"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     kind: WorkKind

@@ -4,10 +4,11 @@ A call that nobody answers does not end a line: it comes back, and after `TRIES`
 says that the emergency contact is to be rung.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Select
 from sqlmodel import Session, col, select
 
 from clinic_server.errors import Conflict, NotFound, Unprocessable
@@ -16,7 +17,7 @@ from clinic_server.plans.trail import note as trail
 from clinic_server.staff.models import Staff
 
 OUTCOMES = ("reached", "not_reached", "call_back", "resolved", "no_action")
-"""What a nurse may say; ``arrived_late``, ``rescheduled``, ``data_back`` and
+"""What a nurse may say; ``arrived_late``, ``rescheduled``, ``data_back``, ``extended`` and
 ``device_back`` are said by the system."""
 _COMES_BACK = frozenset({"not_reached", "call_back"})
 RING_AGAIN = timedelta(hours=2)
@@ -54,13 +55,27 @@ def by_key(session: Session, dedupe_key: str) -> WorkItem | None:
     return session.exec(select(WorkItem).where(WorkItem.dedupe_key == dedupe_key)).first()
 
 
-def worklist(session: Session) -> Sequence[WorkItem]:
-    """Say what the nurse has to do, oldest first; some of it waits until ``next_at``."""
-    return session.exec(
-        select(WorkItem)
-        .where(col(WorkItem.done_at).is_(None))
-        .order_by(col(WorkItem.raised_at), col(WorkItem.id))
-    ).all()
+def worklist(
+    session: Session,
+    *,
+    patients: Select[Any] | None = None,
+    kinds: Collection[WorkKind] = (),
+) -> Sequence[WorkItem]:
+    """Say what the nurse has to do, oldest first; some of it waits until ``next_at``.
+
+    Parameters
+    ----------
+    patients : Select, optional
+        Only about these: a subquery of their numbers.
+    kinds : collection of WorkKind
+        Only these; empty for all.
+    """
+    query = select(WorkItem).where(col(WorkItem.done_at).is_(None))
+    if patients is not None:
+        query = query.where(col(WorkItem.patient_id).in_(patients))
+    if kinds:
+        query = query.where(col(WorkItem.kind).in_(kinds))
+    return session.exec(query.order_by(col(WorkItem.raised_at), col(WorkItem.id))).all()
 
 
 def work_by_id(session: Session, item_id: int) -> WorkItem:

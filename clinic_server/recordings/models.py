@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 from clinic_server.db import UtcDateTime
@@ -12,10 +12,22 @@ from clinic_server.db import UtcDateTime
 class Recording(SQLModel, table=True):
     """One wearing of one unit on one sample clock."""
 
+    __table_args__ = (
+        # the newest of a patient or of a loan, and what is still open, without a scan
+        Index("ix_recording_of_patient", "patient_id", "created_at"),
+        Index("ix_recording_of_issue", "issue_id", "created_at"),
+        Index(
+            "ix_recording_open",
+            "started_at",
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+    )
+
     id: str = Field(primary_key=True, max_length=36)
     """UUID made by the phone."""
-    patient_id: int = Field(foreign_key="patient.id", index=True)
-    issue_id: int | None = Field(default=None, index=True)
+    patient_id: int = Field(foreign_key="patient.id")
+    issue_id: int | None = None
     """The loan it belongs to; None for an imported file."""
     serial: str = Field(max_length=64)
     fs_hz: float
@@ -28,7 +40,7 @@ class Recording(SQLModel, table=True):
     clock_fs_hz: float | None = None
     """the patch's true rate,"""
     clock_span_s: float = 0.0
-    """and the stretch it was measured over. fs_hz stays the nominal rate."""
+    """and the stretch it was measured over. ``fs_hz`` stays the nominal rate."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     next_seq: int = 0
     """Lowest sequence number not stored."""

@@ -1,9 +1,10 @@
 """Questions about stored recordings that later rooms ask: reports, the family page."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from clinic_server.recordings import service
@@ -17,6 +18,27 @@ def closed_recordings(session: Session) -> Sequence[Recording]:
         .where(col(Recording.closed_at).is_not(None))
         .order_by(col(Recording.closed_at))
     ).all()
+
+
+def latest_of_issues(session: Session, issue_ids: Collection[int]) -> dict[int, Recording]:
+    """Give the newest recording of each of some loans, by loan."""
+    newest = (
+        select(
+            Recording.id,
+            func.row_number()
+            .over(
+                partition_by=col(Recording.issue_id),
+                order_by=(col(Recording.created_at).desc(), col(Recording.id).desc()),
+            )
+            .label("age"),
+        )
+        .where(col(Recording.issue_id).in_(issue_ids))
+        .subquery()
+    )
+    rows = session.exec(
+        select(Recording).join(newest, newest.c.id == Recording.id).where(newest.c.age == 1)
+    )
+    return {row.issue_id: row for row in rows if row.issue_id is not None}
 
 
 def newest_sample_at(recording: Recording) -> datetime | None:
@@ -33,6 +55,11 @@ def marks_of(session: Session, recording_id: str) -> Sequence[EventMark]:
         .where(EventMark.recording_id == recording_id)
         .order_by(col(EventMark.sample))
     ).all()
+
+
+def mark_by_id(session: Session, mark_id: int) -> EventMark:
+    """Give a marked moment."""
+    return session.get_one(EventMark, mark_id)
 
 
 def digest(session: Session, recording_id: str) -> str:

@@ -9,6 +9,7 @@ inside: keep the newest hash somewhere else too.
 
 import hashlib
 import json
+import json.encoder
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -41,6 +42,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}")
 _canonical = json.JSONEncoder(
     sort_keys=True, ensure_ascii=False, separators=(",", ":")
 ).encode
+_quoted = json.encoder.encode_basestring
 _stored = json.JSONEncoder().encode
 """How the JSON column writes a value."""
 
@@ -53,17 +55,16 @@ def _digest(
     touched: tuple[str, str, int | None],
     detail: Any,
 ) -> str:
-    row = {
-        "at": at,
-        "actor_kind": actor[0],
-        "actor_id": actor[1],
-        "action": action,
-        "object_kind": touched[0],
-        "object_id": touched[1],
-        "patient_id": touched[2],
-        "detail": detail,
-    }
-    return hashlib.sha256((prev_hash + _canonical(row)).encode()).hexdigest()
+    kind, number = actor
+    thing, name, patient_id = touched
+    patient = "null" if patient_id is None else int.__repr__(patient_id)
+    row = (  # put together by hand, keys in order: three times as fast as an encoder
+        f'{{"action":{_quoted(action)},"actor_id":{_quoted(number)},'
+        f'"actor_kind":{_quoted(kind)},"at":"{at}","detail":{_canonical(detail)},'
+        f'"object_id":{_quoted(name)},"object_kind":{_quoted(thing)},'
+        f'"patient_id":{patient}}}'
+    )
+    return hashlib.sha256((prev_hash + row).encode()).hexdigest()
 
 
 def audit(
@@ -104,29 +105,46 @@ def audit(
     number, before = session.exec(
         select(AuditEntry.id, AuditEntry.hash).order_by(col(AuditEntry.id).desc()).limit(1)
     ).first() or (0, GENESIS)
-    entry = AuditEntry(
-        id=(number or 0) + 1,
-        at=at,
-        actor_kind=actor_kind,
-        actor_id=str(actor_id),
-        action=action,
-        object_kind=object_kind,
-        object_id=str(object_id),
-        patient_id=patient_id,
-        detail=json.loads(json.dumps(dict(detail or {}), default=str)),
-        prev_hash=before,
-        hash="",
+    session.add(
+        chained(
+            (number or 0) + 1,
+            before,
+            at=at,
+            actor=(actor_kind, str(actor_id)),
+            action=action,
+            touched=(object_kind, str(object_id), patient_id),
+            detail=detail or {},
+        )
     )
-    entry.hash = _digest(
-        entry.prev_hash,
-        entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
-        (entry.actor_kind, entry.actor_id),
-        entry.action,
-        (entry.object_kind, entry.object_id, entry.patient_id),
-        entry.detail,
-    )
-    session.add(entry)
     session.flush()
+
+
+def chained(
+    number: int,
+    before: str,
+    *,
+    at: datetime,
+    actor: tuple[str, str],
+    action: str,
+    touched: tuple[str, str, int | None],
+    detail: Mapping[str, Any],
+) -> AuditEntry:
+    """Make the row that follows the one whose hash is ``before``; see `audit`."""
+    kept = json.loads(json.dumps(dict(detail), default=str))
+    written_at = at.astimezone(UTC).isoformat(timespec="microseconds")
+    return AuditEntry(
+        id=number,
+        at=at,
+        actor_kind=actor[0],
+        actor_id=actor[1],
+        action=action,
+        object_kind=touched[0],
+        object_id=touched[1],
+        patient_id=touched[2],
+        detail=kept,
+        prev_hash=before,
+        hash=_digest(before, written_at, actor, action, touched, kept),
+    )
 
 
 def verify_audit(session: Session) -> int | None:
