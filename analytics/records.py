@@ -8,10 +8,10 @@ from pathlib import Path
 
 from analytics.errors import BadRecord
 from analytics.records_annotations import decode_annotations, encode_annotations
-from analytics.records_edf import read_edf
-from analytics.records_ishne import MAGIC, read_ishne
-from analytics.records_types import RecordAnnotations, Recording
-from analytics.records_wfdb import Header, read_header, read_wfdb
+from analytics.records_edf import open_edf
+from analytics.records_ishne import MAGIC, open_ishne
+from analytics.records_types import RecordAnnotations, RecordFile, Recording
+from analytics.records_wfdb import Header, choose_leads, open_wfdb, read_header
 
 SIGNAL_SUFFIXES = (".dat", ".mat")
 """Names of WFDB signal files, taken as the record of the same name."""
@@ -38,23 +38,35 @@ def read_record(path: str | Path, *, leads: Sequence[str | int] | None = None) -
         ``signal_damaged``, ``truncated``, ``no_signal``, ``no_ecg``, ``no_such_lead`` or
         ``outside_folder``.
     """
+    file = open_record(path)
+    return file.whole(choose_leads(file.lead_names, leads))
+
+
+def open_record(path: str | Path) -> RecordFile:
+    """Open a recording, whatever its format, to read it in stretches.
+
+    Raises
+    ------
+    BadRecord
+        As `read_record`, but for ``no_such_lead``.
+    """
     place = Path(path)
     stem = record_stem(place)
     if stem.with_name(stem.name + ".hea").is_file():
-        return read_wfdb(stem, leads)
+        return open_wfdb(stem)
     for candidate in (place, place.with_name(place.name + ".edf")):
         if candidate.is_file():
-            return _read_file(candidate, leads)
+            return _open_file(candidate)
     raise BadRecord(reason="missing", record=place.name)
 
 
-def _read_file(path: Path, leads: Sequence[str | int] | None) -> Recording:
+def _open_file(path: Path) -> RecordFile:
     with path.open("rb") as file:
         head = file.read(8)
     if head == MAGIC:
-        return read_ishne(path, leads)
+        return open_ishne(path)
     if head == b"0       ":
-        return read_edf(path, leads)
+        return open_edf(path)
     raise BadRecord(reason="unknown_format", record=path.name)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.errors import BadRecord
-from analytics.records_types import MISSING, Counts, Recording
-from analytics.records_wfdb import UNIT_MV, choose_leads
+from analytics.records_types import MISSING, Counts, RecordFile
+from analytics.records_wfdb import UNIT_MV
 
 _FIXED = 256  # bytes of the first header part
 _PER_SIGNAL = 256  # bytes of header per signal
@@ -26,6 +26,7 @@ _MONTHS: Final = (
     *("JUL", "AUG", "SEP", "OCT", "NOV", "DEC"),
 )
 _MAX_SIGNALS = 512
+_NOTES_VALUES = 2**22  # 8 MB of the file at once
 _MAX_SPAN_S = 31 * 86400.0  # s; record times further apart are damage
 
 
@@ -56,8 +57,8 @@ class _Layout:
     """Samples of one data record, all signals."""
 
 
-def read_edf(path: Path, leads: Sequence[str | int] | None) -> Recording:
-    """Read the voltage signals of an EDF, EDF+C or EDF+D file.
+def open_edf(path: Path) -> RecordFile:
+    """Open the voltage signals of an EDF, EDF+C or EDF+D file.
 
     Signals in other units, or sampled slower than the fastest voltage signal, are left
     out. Where EDF+D leaves time out, samples are `MISSING`.
@@ -65,53 +66,66 @@ def read_edf(path: Path, leads: Sequence[str | int] | None) -> Recording:
     Raises
     ------
     BadRecord
-        ``missing``, ``header_damaged``, ``truncated``, ``signal_damaged``, ``no_ecg`` or
-        ``no_such_lead``.
+        ``missing``, ``header_damaged``, ``truncated``, ``signal_damaged`` or ``no_ecg``.
     """
     try:
-        data = path.read_bytes()
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(_FIXED + _PER_SIGNAL * _MAX_SIGNALS)
     except OSError as error:
         raise BadRecord(reason="missing", record=path.stem) from error
     try:
-        layout = _layout(data)
+        layout = _layout(head, size)
     except (ValueError, IndexError, ZeroDivisionError, OverflowError) as error:
         raise BadRecord(reason="header_damaged", record=path.stem) from error
-    if len(data) < layout.data_at + 2 * layout.size * layout.records:
+    if size < layout.data_at + 2 * layout.size * layout.records:
         raise BadRecord(reason="truncated", record=path.stem)
-    count = layout.size * layout.records
-    raw = np.frombuffer(data, "<i2", count=count, offset=layout.data_at)
-    table = raw.reshape(layout.records, layout.size)
     ecg = [s for s in layout.signals if s.unit in UNIT_MV and np.isfinite(s.gain)]
     if not ecg or not layout.records:
         raise BadRecord(reason="no_ecg", record=path.stem)
     fastest = max(s.samples for s in ecg)
     ecg = [s for s in ecg if s.samples == fastest]
-    ecg = [ecg[k] for k in choose_leads([s.label for s in ecg], leads)]
     fs = fastest / layout.record_s
     try:
-        onsets_s, texts = _notes(table, layout)
+        onsets_s, texts = _notes(path, layout)
     except ValueError as error:
         raise BadRecord(reason="signal_damaged", record=path.stem) from error
-    first = _record_starts(onsets_s, layout, fs, fastest)
-    if np.any(np.diff(first) < fastest) or first[-1] > _MAX_SPAN_S * fs:
+    starts = _record_starts(onsets_s, layout, fs, fastest)
+    if np.any(np.diff(starts) < fastest) or starts[-1] > _MAX_SPAN_S * fs:
         raise BadRecord(reason="signal_damaged", record=path.stem)
     origin_s = onsets_s[0] if onsets_s else 0.0
-    return Recording(
+
+    def read(first: int, end: int, columns: Sequence[int]) -> Counts:
+        return _laid_out(path, layout, [ecg[k] for k in columns], starts, first, end)
+
+    return RecordFile(
         name=path.stem,
         fs=fs,
         lead_names=tuple(s.label for s in ecg),
-        counts=_laid_out(table, ecg, first, fastest),
+        n_samples=int(starts[-1]) + fastest,
         gain_counts_per_mv=tuple(s.gain / UNIT_MV[s.unit] for s in ecg),
         zero_counts=tuple(s.zero for s in ecg),
+        read=read,
         start_at=layout.start_at,
         notes=tuple((round((at - origin_s) * fs), text) for at, text in texts),
     )
 
 
-def _layout(data: bytes) -> _Layout:
-    if data[:8] != b"0       " or len(data) < _FIXED:
-        raise ValueError(data[:8])
-    text = data[:_FIXED].decode("latin-1")
+def _rows(path: Path, layout: _Layout, first: int, end: int) -> NDArray[np.int16]:
+    """Read data records ``[first, end)``, one per row."""
+    n_values = (end - first) * layout.size
+    offset = layout.data_at + 2 * layout.size * first
+    try:
+        values = np.fromfile(path, "<i2", count=n_values, offset=offset)
+        return values.reshape(end - first, layout.size)
+    except (OSError, ValueError) as error:
+        raise BadRecord(reason="truncated", record=path.stem) from error
+
+
+def _layout(head: bytes, file_bytes: int) -> _Layout:
+    if head[:8] != b"0       " or len(head) < _FIXED:
+        raise ValueError(head[:8])
+    text = head[:_FIXED].decode("latin-1")
     n_signals = int(text[252:256])
     data_at, records = int(text[184:192]), int(text[236:244])
     record_s = float(text[244:252])
@@ -120,10 +134,10 @@ def _layout(data: bytes) -> _Layout:
         raise ValueError(n_signals)
     if not 0.0 < record_s < 86400.0:
         raise ValueError(record_s)
-    signals = _signals(data[_FIXED:data_at].decode("latin-1"), n_signals)
+    signals = _signals(head[_FIXED:data_at].decode("latin-1"), n_signals)
     size = sum(s.samples for s in signals)
     if records < 0:  # the recorder was stopped before it could fill in the number
-        records = (len(data) - data_at) // (2 * size)
+        records = (file_bytes - data_at) // (2 * size)
     return _Layout(
         signals=signals,
         record_s=record_s,
@@ -175,25 +189,23 @@ def _start(text: str) -> datetime | None:
         return None
 
 
-def _notes(
-    table: NDArray[np.int16], layout: _Layout
-) -> tuple[list[float], list[tuple[float, str]]]:
+def _notes(path: Path, layout: _Layout) -> tuple[list[float], list[tuple[float, str]]]:
     """Onset of each data record and all texts, from the annotation signals."""
     onsets: list[float] = []
     texts: list[tuple[float, str]] = []
-    first = True
-    for s in layout.signals:
-        if s.label != _NOTES:
-            continue
-        for row in table[:, s.offset : s.offset + s.samples]:
-            lists = [x for x in row.tobytes().split(b"\0") if x]
-            for k, tal in enumerate(lists):
-                onset, *words = tal.decode("utf-8", "replace").split("\x14")
-                at = float(onset.split("\x15")[0])
-                if first and k == 0:
-                    onsets.append(at)
-                texts += [(at, word) for word in words if word]
-        first = False
+    signals = [s for s in layout.signals if s.label == _NOTES]
+    step = max(1, _NOTES_VALUES // layout.size)
+    for begin in range(0, layout.records if signals else 0, step):
+        table = _rows(path, layout, begin, min(begin + step, layout.records))
+        for place, s in enumerate(signals):
+            for row in table[:, s.offset : s.offset + s.samples]:
+                lists = [x for x in row.tobytes().split(b"\0") if x]
+                for k, tal in enumerate(lists):
+                    onset, *words = tal.decode("utf-8", "replace").split("\x14")
+                    at = float(onset.split("\x15")[0])
+                    if place == 0 and k == 0:
+                        onsets.append(at)
+                    texts += [(at, word) for word in words if word]
     return onsets, texts
 
 
@@ -212,16 +224,26 @@ def _record_starts(
 
 
 def _laid_out(
-    table: NDArray[np.int16], ecg: Sequence[_Signal], first: NDArray[np.int64], samples: int
+    path: Path,
+    layout: _Layout,
+    ecg: Sequence[_Signal],
+    starts: NDArray[np.int64],
+    first: int,
+    end: int,
 ) -> Counts:
-    n = int(first[-1]) + samples
-    counts: Counts = np.full((n, len(ecg)), MISSING, dtype=np.int32, order="F")
-    whole = n == samples * len(first)
+    counts: Counts = np.full((end - first, len(ecg)), MISSING, dtype=np.int32, order="F")
+    low = max(0, int(np.searchsorted(starts, first, "right")) - 1)
+    high = int(np.searchsorted(starts, end, "left"))
+    table = _rows(path, layout, low, high)
+    samples = ecg[0].samples
+    whole = high > low and starts[high - 1] - starts[low] == samples * (high - 1 - low)
     for column, s in enumerate(ecg):
         rows = table[:, s.offset : s.offset + samples]
-        if whole:
-            counts[:, column] = rows.reshape(-1)
-        else:
-            for start, row in zip(first.tolist(), rows, strict=True):
-                counts[start : start + samples, column] = row
+        pieces = [rows.reshape(-1)] if whole else list(rows)
+        for start, piece in zip(starts[low:high].tolist(), pieces, strict=False):
+            begin, stop = max(start, first), min(start + len(piece), end)
+            if begin < stop:
+                counts[begin - first : stop - first, column] = piece[
+                    begin - start : stop - start
+                ]
     return counts

@@ -13,8 +13,7 @@ from typing import Final
 import numpy as np
 
 from analytics.errors import BadRecord
-from analytics.records_types import MISSING, Counts, Recording
-from analytics.records_wfdb import choose_leads
+from analytics.records_types import MISSING, Counts, RecordFile
 
 MAGIC: Final = b"ISHNE1.0"
 _FIXED = 10 + 512  # bytes: magic, checksum, fixed header
@@ -28,16 +27,18 @@ _LEADS: Final = (
 """Lead names by their code in the file."""
 
 
-def read_ishne(path: Path, leads: Sequence[str | int] | None) -> Recording:
-    """Read an ISHNE file.
+def open_ishne(path: Path) -> RecordFile:
+    """Open an ISHNE file.
 
     Raises
     ------
     BadRecord
-        ``missing``, ``header_damaged``, ``truncated`` or ``no_such_lead``.
+        ``missing``, ``header_damaged`` or ``truncated``.
     """
     try:
-        data = path.read_bytes()
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            data = file.read(_FIXED)
     except OSError as error:
         raise BadRecord(reason="missing", record=path.stem) from error
     if data[:8] != MAGIC or len(data) < _FIXED:
@@ -49,28 +50,37 @@ def read_ishne(path: Path, leads: Sequence[str | int] | None) -> Recording:
     specs = struct.unpack_from("<12h", data, 158)
     resolution_nv = struct.unpack_from("<12h", data, 206)
     (fs,) = struct.unpack_from("<h", data, 272)
-    sane = 0 < n_leads <= _MAX_LEADS and fs > 0 and _FIXED <= at <= len(data)
+    sane = 0 < n_leads <= _MAX_LEADS and fs > 0 and _FIXED <= at <= size
     if not sane or samples < 0 or min(resolution_nv[:n_leads]) <= 0:
         raise BadRecord(reason="header_damaged", record=path.stem)
-    there = (len(data) - at) // (2 * n_leads)
+    there = (size - at) // (2 * n_leads)
     # Some recorders count the samples of all leads together.
     n = samples // n_leads if samples == there * n_leads and n_leads > 1 else samples
     if n > there:
         raise BadRecord(reason="truncated", record=path.stem)
     n = n or there
-    table = np.frombuffer(data, "<i2", count=n * n_leads, offset=at).reshape(n, n_leads)
     names = [_LEADS[s] if 0 <= s < len(_LEADS) else "?" for s in specs[:n_leads]]
     names = [f"ECG{k}" if x in ("?", "bipolar") else x for k, x in enumerate(names)]
-    chosen = choose_leads(names, leads)
-    counts: Counts = np.asfortranarray(table[:, chosen].astype(np.int32))
-    counts[counts == _MISSING_COUNT] = MISSING
-    return Recording(
+
+    def read(first: int, end: int, columns: Sequence[int]) -> Counts:
+        offset, n_values = at + 2 * n_leads * first, (end - first) * n_leads
+        try:
+            values = np.fromfile(path, "<i2", count=n_values, offset=offset)
+            table = values.reshape(end - first, n_leads)
+        except (OSError, ValueError) as error:
+            raise BadRecord(reason="truncated", record=path.stem) from error
+        counts: Counts = np.asfortranarray(table[:, list(columns)].astype(np.int32))
+        counts[counts == _MISSING_COUNT] = MISSING
+        return counts
+
+    return RecordFile(
         name=path.stem,
         fs=float(fs),
-        lead_names=tuple(names[k] for k in chosen),
-        counts=counts,
-        gain_counts_per_mv=tuple(_NV_PER_MV / resolution_nv[k] for k in chosen),
-        zero_counts=(0.0,) * len(chosen),
+        lead_names=tuple(names),
+        n_samples=n,
+        gain_counts_per_mv=tuple(_NV_PER_MV / resolution_nv[k] for k in range(n_leads)),
+        zero_counts=(0.0,) * n_leads,
+        read=read,
         start_at=_start(date, time),
     )
 

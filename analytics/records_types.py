@@ -1,5 +1,6 @@
 """A recording and its annotations as values, whatever file they came from."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -60,6 +61,37 @@ class Recording:
         lead /= self.gain_counts_per_mv[index]
         lead[column == MISSING] = np.nan
         return lead
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFile:
+    """A recording that stays on disk and is read in stretches; facts as in `Recording`."""
+
+    name: str
+    fs: float
+    lead_names: tuple[str, ...]
+    n_samples: int
+    gain_counts_per_mv: tuple[float, ...]
+    zero_counts: tuple[float, ...]
+    read: Callable[[int, int, Sequence[int]], Counts]
+    """``read(first, end, columns)`` gives samples ``[first, end)`` of these leads, shape
+    (end - first, len(columns)); may raise `analytics.errors.BadRecord`."""
+    start_at: datetime | None = None
+    notes: tuple[tuple[int, str], ...] = ()
+
+    def whole(self, columns: Sequence[int] | None = None) -> Recording:
+        """Read all samples of some leads, or of all of them."""
+        chosen = range(len(self.lead_names)) if columns is None else columns
+        return Recording(
+            name=self.name,
+            fs=self.fs,
+            lead_names=tuple(self.lead_names[k] for k in chosen),
+            counts=self.read(0, self.n_samples, chosen),
+            gain_counts_per_mv=tuple(self.gain_counts_per_mv[k] for k in chosen),
+            zero_counts=tuple(self.zero_counts[k] for k in chosen),
+            start_at=self.start_at,
+            notes=self.notes,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ The only file that imports wfdb. A header is checked before wfdb sees it: it may
 only files beside itself.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ import wfdb
 from numpy.typing import NDArray
 
 from analytics.errors import BadRecord
-from analytics.records_types import MISSING, Counts, Recording
+from analytics.records_types import MISSING, Counts, RecordFile
 
 UNIT_MV: Final = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "v": 1e3, "nv": 1e-6}
 """Units of voltage, in mV; a signal in any other unit is no ECG."""
@@ -102,35 +103,31 @@ def _start(fields: Sequence[str]) -> datetime | None:
         return None
 
 
-def read_wfdb(path: Path, leads: Sequence[str | int] | None) -> Recording:
-    """Read a WFDB record, of one piece or of several, in any format wfdb knows.
+def open_wfdb(path: Path) -> RecordFile:
+    """Open a WFDB record, of one piece or of several, in any format wfdb knows.
 
     Parameters
     ----------
     path : Path
         Of the header, with or without ``.hea``.
-    leads : sequence of str or int, optional
-        Names or positions among the voltage signals; all by default.
 
     Raises
     ------
     BadRecord
-        ``missing``, ``no_signal``, ``no_ecg``, ``no_such_lead``, ``outside_folder``,
-        ``header_damaged`` or ``signal_damaged``.
+        ``missing``, ``no_signal``, ``no_ecg``, ``outside_folder``, ``header_damaged`` or
+        ``signal_damaged``; what is wrong with the samples shows when they are read.
     """
     stem = path.with_suffix("") if path.suffix == ".hea" else path
     header = read_header(stem.with_name(stem.name + ".hea"))
-    if header.segments:
-        return _chosen(_joined(stem, header), leads)
-    return _chosen(_read_piece(stem, header), leads)
+    return _joined(stem, header) if header.segments else _piece(stem, header)
 
 
-def _read_piece(stem: Path, header: Header) -> Recording:
-    """Read all voltage signals of a record of one piece."""
+@contextmanager
+def _named_damage(name: str) -> Iterator[None]:
     try:
-        record = wfdb.rdrecord(str(stem), physical=False, return_res=32)
+        yield
     except FileNotFoundError as error:
-        raise BadRecord(reason="no_signal", record=stem.name) from error
+        raise BadRecord(reason="no_signal", record=name) from error
     except (
         AttributeError,
         IndexError,
@@ -142,59 +139,116 @@ def _read_piece(stem: Path, header: Header) -> Recording:
         ValueError,
         ZeroDivisionError,
     ) as error:
-        raise BadRecord(reason="signal_damaged", record=stem.name) from error
-    if record.d_signal is None or record.n_sig == 0:
-        raise BadRecord(reason="no_signal", record=stem.name)
-    return _recording(record, stem.name, header)
+        raise BadRecord(reason="signal_damaged", record=name) from error
 
 
-def _joined(stem: Path, header: Header) -> Recording:
+def _piece(stem: Path, header: Header) -> RecordFile:
+    """Open the voltage signals of a record of one piece."""
+
+    def samples(first: int, end: int | None) -> wfdb.Record:
+        with _named_damage(stem.name):
+            return wfdb.rdrecord(
+                str(stem), sampfrom=first, sampto=end, physical=False, return_res=32
+            )
+
+    with _named_damage(stem.name):
+        facts = wfdb.rdheader(str(stem))
+        if not facts.n_sig:
+            raise BadRecord(reason="no_signal", record=stem.name)
+        if not facts.sig_len:  # only the size of the signal file tells
+            facts.sig_len = samples(0, None).sig_len
+        units = [(u or "mV").lower() for u in facts.units]
+        voltage = [k for k, u in enumerate(units) if u in UNIT_MV and facts.adc_gain[k]]
+        missing = [MISSING_BY_FORMAT.get(facts.fmt[k], MISSING) for k in voltage]
+    if not voltage:
+        raise BadRecord(reason="no_ecg", record=stem.name)
+
+    def read(first: int, end: int, columns: Sequence[int]) -> Counts:
+        counts: Counts = np.empty((end - first, len(columns)), np.int32, order="F")
+        record = samples(first, end)
+        if record.d_signal is None or len(record.d_signal) != end - first:
+            raise BadRecord(reason="signal_damaged", record=stem.name)
+        for place, column in enumerate(columns):
+            values = record.d_signal[:, voltage[column]]
+            counts[:, place] = values
+            counts[values == missing[column], place] = MISSING
+        return counts
+
+    return RecordFile(
+        name=stem.name,
+        fs=float(facts.fs),
+        lead_names=tuple(facts.sig_name[k] or f"ECG{k}" for k in voltage),
+        n_samples=facts.sig_len,
+        gain_counts_per_mv=tuple(
+            float(facts.adc_gain[k]) / UNIT_MV[units[k]] for k in voltage
+        ),
+        zero_counts=tuple(float(facts.baseline[k]) for k in voltage),
+        read=read,
+        start_at=header.start_at,
+    )
+
+
+def _joined(stem: Path, header: Header) -> RecordFile:
     """Lay the pieces of a record one after the other; ``~`` is a hole.
 
     Leads are matched by name. A piece with another gain is brought to the gain of the
     first piece that has the lead.
     """
+    pieces, n_samples = _pieces(stem, header)
+    scales: dict[str, tuple[float, float]] = {}
+    for _, piece in pieces:
+        own = zip(piece.gain_counts_per_mv, piece.zero_counts, strict=True)
+        scales = dict(zip(piece.lead_names, own, strict=True)) | scales
+    names = list(dict.fromkeys(n for _, piece in pieces for n in piece.lead_names))
+
+    def read(first: int, end: int, columns: Sequence[int]) -> Counts:
+        counts: Counts = np.full((end - first, len(columns)), MISSING, np.int32, order="F")
+        for start, piece in pieces:
+            low, high = max(first, start), min(end, start + piece.n_samples)
+            wanted = [c for c, k in enumerate(columns) if names[k] in piece.lead_names]
+            if low >= high or not wanted:
+                continue
+            own = [piece.lead_names.index(names[columns[c]]) for c in wanted]
+            block = piece.read(low - start, high - start, own)
+            for c, k, part in zip(wanted, own, block.T, strict=True):
+                scale = (piece.gain_counts_per_mv[k], piece.zero_counts[k])
+                to = _rescaled(part, scale, scales[names[columns[c]]])
+                counts[low - first : high - first, c] = to
+        return counts
+
+    return RecordFile(
+        name=stem.name,
+        fs=header.fs,
+        lead_names=tuple(names),
+        n_samples=n_samples,
+        gain_counts_per_mv=tuple(scales[name][0] for name in names),
+        zero_counts=tuple(scales[name][1] for name in names),
+        read=read,
+        start_at=header.start_at,
+    )
+
+
+def _pieces(stem: Path, header: Header) -> tuple[list[tuple[int, RecordFile]], int]:
+    """Open the pieces of a record, each with its place, and say how long all are."""
     text = stem.with_name(stem.name + ".hea").read_text(encoding="latin-1")
     lines = [x.split() for x in text.splitlines() if x.strip() and x[:1] != "#"]
     try:
         rows = [(fields[0], int(fields[1])) for fields in lines[1 : header.segments + 1]]
     except (IndexError, ValueError) as error:
         raise BadRecord(reason="header_damaged", record=stem.name) from error
-    pieces: list[tuple[int, Recording]] = []
+    pieces: list[tuple[int, RecordFile]] = []
     at = 0
     for name, length in rows:
         if name != "~" and length > 0:  # a piece of length 0 only names the leads
             own = read_header(stem.with_name(name + ".hea"))
-            piece = _read_piece(stem.with_name(name), own)
+            piece = _piece(stem.with_name(name), own)
             if own.segments or own.fs != header.fs or piece.n_samples != length:
                 raise BadRecord(reason="header_damaged", record=stem.name)
             pieces.append((at, piece))
         at += length
     if not pieces or at > _MAX_SAMPLES:
         raise BadRecord(reason="no_signal", record=stem.name)
-    names = list(dict.fromkeys(n for _, piece in pieces for n in piece.lead_names))
-    counts: Counts = np.full((at, len(names)), MISSING, np.int32, order="F")
-    gains, zeros = [], []
-    for column, lead in enumerate(names):
-        scale: tuple[float, float] | None = None
-        for start, piece in pieces:
-            if lead in piece.lead_names:
-                k = piece.lead_names.index(lead)
-                own_scale = (piece.gain_counts_per_mv[k], piece.zero_counts[k])
-                scale = scale or own_scale
-                part = _rescaled(piece.counts[:, k], own_scale, scale)
-                counts[start : start + piece.n_samples, column] = part
-        gains.append(scale[0] if scale else 1.0)
-        zeros.append(scale[1] if scale else 0.0)
-    return Recording(
-        stem.name,
-        header.fs,
-        tuple(names),
-        counts,
-        tuple(gains),
-        tuple(zeros),
-        header.start_at,
-    )
+    return pieces, at
 
 
 def _rescaled(
@@ -206,42 +260,6 @@ def _rescaled(
     scaled: NDArray[np.int32] = np.rint(mv * wanted[0] + wanted[1]).astype(np.int32)
     scaled[counts == MISSING] = MISSING
     return scaled
-
-
-def _chosen(recording: Recording, leads: Sequence[str | int] | None) -> Recording:
-    if leads is None:
-        return recording
-    chosen = choose_leads(recording.lead_names, leads)
-    return replace(
-        recording,
-        lead_names=tuple(recording.lead_names[k] for k in chosen),
-        counts=np.asfortranarray(recording.counts[:, chosen]),
-        gain_counts_per_mv=tuple(recording.gain_counts_per_mv[k] for k in chosen),
-        zero_counts=tuple(recording.zero_counts[k] for k in chosen),
-    )
-
-
-def _recording(record: wfdb.Record, name: str, header: Header) -> Recording:
-    units = [(u or "mV").lower() for u in record.units]
-    voltage = [k for k, u in enumerate(units) if u in UNIT_MV and record.adc_gain[k]]
-    if not voltage:
-        raise BadRecord(reason="no_ecg", record=name)
-    counts: Counts = np.empty((len(record.d_signal), len(voltage)), np.int32, order="F")
-    for column, k in enumerate(voltage):
-        values = record.d_signal[:, k]
-        counts[:, column] = values
-        counts[values == MISSING_BY_FORMAT.get(record.fmt[k], MISSING), column] = MISSING
-    return Recording(
-        name=name,
-        fs=float(record.fs),
-        lead_names=tuple(record.sig_name[k] or f"ECG{k}" for k in voltage),
-        counts=counts,
-        gain_counts_per_mv=tuple(
-            float(record.adc_gain[k]) / UNIT_MV[units[k]] for k in voltage
-        ),
-        zero_counts=tuple(float(record.baseline[k]) for k in voltage),
-        start_at=header.start_at,
-    )
 
 
 def choose_leads(names: Sequence[str], leads: Sequence[str | int] | None) -> list[int]:
