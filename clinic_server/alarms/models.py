@@ -104,8 +104,8 @@ class AlarmEvent(SQLModel, table=True):
     patient_id: int | None = Field(default=None, index=True)
     kind: str = Field(max_length=24)
     """raised, grouped, updated, notified, delivered, acknowledged, ack_expired,
-    handed_over, snoozed, snooze_ended, reopened, decided, advised, read, called, cleared,
-    adjudicated, critical_value, closed."""
+    handed_over, snoozed, snooze_ended, reopened, decided, advised, read, called, noted,
+    cleared, adjudicated, critical_value, closed."""
     at: datetime = Field(sa_type=UtcDateTime)
     actor_id: int | None = None
     detail: dict[str, Any] = Field(

@@ -54,7 +54,9 @@ def raise_(
     """
     rule = RULES[candidate.rule]
     key = f"{recording.id}:{rule.id}:{candidate.code}:{candidate.onset_sample}"
-    if _known(session, key) or _overlaps(session, candidate, recording):
+    if _known(session, key, recording.patient_id) or _overlaps(
+        session, candidate, recording
+    ):
         return None
     onset_at = sample_time(recording, candidate.onset_sample)
     evidence = {**candidate.evidence, "decided_sample": candidate.decided_sample}
@@ -107,7 +109,7 @@ def raise_condition(
     Alarm or None
         As `raise_`.
     """
-    if _known(session, dedupe_key):
+    if _known(session, dedupe_key, patient_id):
         return None
     rule = RULES[rule_id]
     alarm = Alarm(
@@ -192,13 +194,14 @@ def _at(rule: Rule, tier: Tier) -> Rule:
     return Rule(rule.id, tier, rule.kind, rule.latching, rule.rearm_s)
 
 
-def _known(session: Session, key: str) -> bool:
+def _known(session: Session, key: str, patient_id: int | None) -> bool:
     alarm = session.exec(select(Alarm.id).where(Alarm.dedupe_key == key)).first()
     if alarm is not None:
         return True
     return (
         session.exec(
             select(AlarmEvent.id).where(
+                AlarmEvent.patient_id == patient_id,
                 AlarmEvent.kind == "grouped",
                 # JSON text of one key: works the same on both databases
                 col(AlarmEvent.detail)["key"].as_string() == key,

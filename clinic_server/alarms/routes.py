@@ -71,6 +71,12 @@ class CallBody(_Body):
     outcome: Literal["answered", "no_answer", "busy", "wrong_number"]
 
 
+class NoteBody(_Body):
+    """What was done, in a few words."""
+
+    text: str = Field(min_length=1, max_length=80)
+
+
 class CriticalValueBody(_Body):
     """Who was told, and whether it was read back."""
 
@@ -182,6 +188,19 @@ def log_call(
 ) -> AlarmView:
     """Note a telephone call."""
     service.log_call(session, staff, alarm_id, body.whom, body.outcome, now)
+    return _view(session, staff, alarm_id, now)
+
+
+@router.post("/console/alarms/{alarm_id}/note")
+def note(
+    alarm_id: RowId,
+    body: NoteBody,
+    session: WriteSession,
+    staff: CurrentStaff,
+    now: ClockDep,
+) -> AlarmView:
+    """Write down what was done; the card shows it."""
+    service.note(session, staff, alarm_id, body.text, now)
     return _view(session, staff, alarm_id, now)
 
 

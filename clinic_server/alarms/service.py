@@ -29,12 +29,17 @@ from clinic_server.alarms.views import (
     advice_on_phone,
     alarm_for,
     alarm_view,
+    alarms_named,
     alarms_of_patient,
     closed_alarms,
+    daily_waiting,
     events_after,
     events_of,
+    last_closed_at,
     last_event_id,
+    newest_of_kinds,
     open_alarms,
+    open_ids,
     steps_of,
 )
 from clinic_server.errors import Forbidden, NotFound, Unprocessable
@@ -52,17 +57,23 @@ __all__ = [
     "advice_on_phone",
     "alarm_for",
     "alarm_view",
+    "alarms_named",
     "alarms_of_patient",
     "close",
     "closed_alarms",
+    "daily_waiting",
     "decide_and_advise",
     "events_after",
     "events_of",
     "hand_over",
+    "last_closed_at",
     "last_event_id",
     "log_call",
     "mark_read",
+    "newest_of_kinds",
+    "note",
     "open_alarms",
+    "open_ids",
     "raise_",
     "raise_condition",
     "reached_console",
@@ -286,6 +297,21 @@ def log_call(
     alarm = _for_action(session, staff, alarm_id, now)
     detail = {"whom": whom, "outcome": outcome}
     append(session, alarm, [Change("called", staff.id, detail)], now)
+    return alarm
+
+
+def note(session: Session, staff: Staff, alarm_id: int, text: str, now: datetime) -> Alarm:
+    """Write down what was done, for whoever looks next.
+
+    Raises
+    ------
+    Unprocessable
+        ``alarms.text_missing``.
+    """
+    if not text.strip():
+        raise Unprocessable("alarms.text_missing")
+    alarm = _for_action(session, staff, alarm_id, now)
+    append(session, alarm, [Change("noted", staff.id, {"text": text.strip()})], now)
     return alarm
 
 

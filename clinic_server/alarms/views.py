@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel
+from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
 from clinic_server.alarms.log import state_of
@@ -74,6 +75,7 @@ class AlarmView(BaseModel):
     group_id: int | None
     repeats: int
     steps: list[StepState]
+    """Empty where only cards are wanted: a thousand cards need no strip's percentage."""
 
 
 def alarm_for(session: Session, staff: Staff, alarm_id: int, now: datetime) -> Alarm:
@@ -103,22 +105,62 @@ def alarm_view(session: Session, staff: Staff, alarm_id: int, now: datetime) -> 
     NotFound
         As `alarm_for`.
     """
-    return _views(session, [alarm_for(session, staff, alarm_id, now)], now)[0]
+    alarm = alarm_for(session, staff, alarm_id, now)
+    return _views(session, [alarm], now, steps=True)[0]
 
 
 def open_alarms(session: Session, staff: Staff, now: datetime) -> list[AlarmView]:
-    """Give every open alarm this person may see.
+    """Give every open alarm this person may see, without steps.
 
     Sorted as the inbox shows them: tier, nobody's before somebody's, oldest first.
     """
-    return _sorted(_select(session, staff, now, closed_since=None), session, now)
+    query = select(Alarm).where(_seen_by(session, staff, now), _is_open())
+    return _sorted(session.exec(query).all(), session, now)
+
+
+def open_ids(session: Session, staff: Staff, now: datetime) -> list[int]:
+    """Give the numbers of `open_alarms`, in no order."""
+    query = select(Alarm.id).where(_seen_by(session, staff, now), _is_open())
+    return [alarm_id or 0 for alarm_id in session.exec(query)]
+
+
+def alarms_named(
+    session: Session, staff: Staff, alarm_ids: Sequence[int], now: datetime
+) -> list[AlarmView]:
+    """Give those of these alarms that this person may see, without steps."""
+    query = select(Alarm).where(_seen_by(session, staff, now), col(Alarm.id).in_(alarm_ids))
+    return _sorted(session.exec(query).all(), session, now)
 
 
 def closed_alarms(
     session: Session, staff: Staff, since: datetime, now: datetime
 ) -> list[AlarmView]:
-    """Give what was closed since then, for "ended today"."""
-    return _sorted(_select(session, staff, now, closed_since=since), session, now)
+    """Give what was closed since then, for "ended today", without steps."""
+    query = select(Alarm).where(
+        _seen_by(session, staff, now), col(Alarm.closed_at) >= since
+    )
+    return _sorted(session.exec(query).all(), session, now)
+
+
+def last_closed_at(session: Session, staff: Staff, now: datetime) -> datetime | None:
+    """Say when an alarm this person may see was closed last."""
+    query = select(func.max(Alarm.closed_at)).where(_seen_by(session, staff, now))
+    return session.exec(query).one()
+
+
+def daily_waiting(session: Session, staff: Staff, now: datetime) -> int:
+    """Count the open daily findings this person may see: what the digest holds."""
+    query = (
+        select(func.count())
+        .select_from(Alarm)
+        .where(
+            _seen_by(session, staff, now),
+            _is_open(),
+            Alarm.tier == Tier.DAILY,
+            Alarm.kind == AlarmKind.PHYSIOLOGICAL,
+        )
+    )
+    return session.exec(query).one()
 
 
 def alarms_of_patient(
@@ -143,7 +185,7 @@ def events_after(
     The stream of a page: start at `last_event_id`, then ask again with the id of the last
     row that was sent.
     """
-    visible = _visible_ids(session, staff, now)
+    visible = [p.id or 0 for p in patients_service.patients_of(session, staff, now)]
     rows = session.exec(
         select(AlarmEvent)
         .where(
@@ -171,6 +213,21 @@ def events_of(session: Session, alarm_id: int) -> Sequence[AlarmEvent]:
         .where(AlarmEvent.alarm_id == alarm_id)
         .order_by(col(AlarmEvent.id))
     ).all()
+
+
+def newest_of_kinds(
+    session: Session, alarm_ids: Sequence[int], kinds: Iterable[str]
+) -> dict[int, AlarmEvent]:
+    """Give each alarm's newest change of these kinds; check the reader before."""
+    newest = (
+        select(func.max(AlarmEvent.id))
+        .where(
+            col(AlarmEvent.alarm_id).in_(alarm_ids), col(AlarmEvent.kind).in_(list(kinds))
+        )
+        .group_by(col(AlarmEvent.alarm_id))
+    )
+    rows = session.exec(select(AlarmEvent).where(col(AlarmEvent.id).in_(newest)))
+    return {row.alarm_id: row for row in rows}
 
 
 def advice_of(session: Session, patient_id: int, limit: int = 100) -> list[Advice]:
@@ -218,25 +275,14 @@ def steps_of(session: Session, alarm: Alarm, now: datetime) -> list[StepState]:
     return seven_steps(alarm, percent, since, now)
 
 
-def _visible_ids(session: Session, staff: Staff, now: datetime) -> list[int]:
-    return [p.id or 0 for p in patients_service.patients_of(session, staff, now)]
+def _seen_by(session: Session, staff: Staff, now: datetime) -> ColumnElement[bool]:
+    """Give the condition: of a patient this person may see, or of the plant."""
+    visible = [p.id or 0 for p in patients_service.patients_of(session, staff, now)]
+    return col(Alarm.patient_id).is_(None) | col(Alarm.patient_id).in_(visible)
 
 
-def _select(
-    session: Session, staff: Staff, now: datetime, closed_since: datetime | None
-) -> Sequence[Alarm]:
-    closed = (
-        col(Alarm.closed_at).is_(None)
-        if closed_since is None
-        else col(Alarm.closed_at) >= closed_since
-    )
-    visible = _visible_ids(session, staff, now)
-    return session.exec(
-        select(Alarm).where(
-            closed,
-            col(Alarm.patient_id).is_(None) | col(Alarm.patient_id).in_(visible),
-        )
-    ).all()
+def _is_open() -> ColumnElement[bool]:
+    return col(Alarm.closed_at).is_(None)
 
 
 def _sorted(rows: Iterable[Alarm], session: Session, now: datetime) -> list[AlarmView]:
@@ -246,7 +292,9 @@ def _sorted(rows: Iterable[Alarm], session: Session, now: datetime) -> list[Alar
     )
 
 
-def _views(session: Session, rows: Sequence[Alarm], now: datetime) -> list[AlarmView]:
+def _views(
+    session: Session, rows: Sequence[Alarm], now: datetime, *, steps: bool = False
+) -> list[AlarmView]:
     patients = {
         pid: patients_service.patient_of_record(session, pid)
         for pid in {row.patient_id for row in rows}
@@ -259,7 +307,7 @@ def _views(session: Session, rows: Sequence[Alarm], now: datetime) -> list[Alarm
             row,
             patients.get(row.patient_id or 0),
             people.get(row.acknowledged_by or 0),
-            steps_of(session, row, now),
+            steps_of(session, row, now) if steps else [],
             now,
         )
         for row in rows

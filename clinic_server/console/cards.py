@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import Session
 
 from clinic_server.alarms import service as alarms_service
-from clinic_server.alarms.models import AlarmKind, Tier
+from clinic_server.alarms.models import AlarmEvent, AlarmKind, Tier
 from clinic_server.alarms.service import AlarmView
 from clinic_server.console.moments import epoch_ms
 from clinic_server.i18n import catalogue, t
@@ -23,6 +23,9 @@ TIER_WORD: Mapping[Tier, str] = {
     Tier.URGENT: "medium",
     Tier.DAILY: "low",
 }
+STORM = "T7"
+STEP_KINDS = ("notified", "ack_expired", "reopened", "handed_over")
+DONE_KINDS = ("called", "noted")
 STRIP_S = 7.0
 """Seconds of ECG in the opened card."""
 LEAD_IN_S = 1.5
@@ -142,26 +145,31 @@ def _strip(session: Session, view: AlarmView) -> dict[str, Any] | None:
     }
 
 
-def _step_since(session: Session, view: AlarmView) -> datetime:
-    """When the step now running began: where the countdown's bar starts."""
-    since = view.raised_at
-    for event in alarms_service.events_of(session, view.id):
-        if event.kind in ("notified", "ack_expired", "reopened", "handed_over"):
-            since = event.at
-    return since
+def note(reader: Reader, event: AlarmEvent | None) -> str:
+    """Say what was done about an alarm last: a call and its outcome, or words."""
+    if event is None or event.kind not in DONE_KINDS:
+        return ""
+    if event.kind == "noted":
+        return str(event.detail.get("text", ""))
+    whom = reader.say(f"console.called_{event.detail.get('whom', 'patient')}")
+    outcome = reader.say(f"console.call_{event.detail.get('outcome', 'no_answer')}")
+    return reader.say("console.called_and", whom=whom, outcome=outcome)
 
 
-def card(
-    session: Session, reader: Reader, view: AlarmView, now: datetime
+def _card(
+    session: Session,
+    reader: Reader,
+    view: AlarmView,
+    step: AlarmEvent | None,
+    done: AlarmEvent | None,
+    now: datetime,
 ) -> dict[str, Any]:
-    """Give one alarm as the inbox and the tiles show it."""
     patient = reader.patients.get(view.patient_id or 0)
     technical = view.kind is AlarmKind.TECHNICAL
     who, context = "", ""
     if patient is not None:
         who = f"{patient.name} {sex_and_age(reader, patient, now)}"
         context = stay(reader, patient, now)
-    waiting = view.next_step_at is not None
     return {
         "id": view.id,
         "patient_id": view.patient_id,
@@ -177,15 +185,14 @@ def card(
         "repeats": view.repeats,
         "ack": _acknowledged(reader, view),
         "ack_expired": view.acknowledged_at is not None and view.state == "raised",
-        "next": _next(
-            reader, view, _step_since(session, view) if waiting else view.raised_at
-        ),
+        "next": _next(reader, view, step.at if step else view.raised_at),
         "snoozed_until_ms": epoch_ms(view.snoozed_until),
         "decided_ms": epoch_ms(view.decided_at),
         "read_ms": epoch_ms(view.read_at),
         "cleared_ms": epoch_ms(view.cleared_at),
         "closed": view.closed_at is not None,
-        "note": "",
+        "note": note(reader, done),
+        "storm": view.rule == STORM,
         "strip": _strip(session, view),
     }
 
@@ -193,5 +200,12 @@ def card(
 def cards(
     session: Session, reader: Reader, views: Sequence[AlarmView], now: datetime
 ) -> list[dict[str, Any]]:
-    """Give several."""
-    return [card(session, reader, view, now) for view in views]
+    """Give alarms as the inbox and the tiles show them."""
+    ids = [view.id for view in views]
+    # where the countdown's bar begins: when the step now running was taken
+    steps = alarms_service.newest_of_kinds(session, ids, STEP_KINDS)
+    done = alarms_service.newest_of_kinds(session, ids, DONE_KINDS)
+    return [
+        _card(session, reader, view, steps.get(view.id), done.get(view.id), now)
+        for view in views
+    ]

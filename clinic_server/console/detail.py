@@ -40,8 +40,17 @@ ADJUDICATIONS = (
     ("X", "true_no_action"),
 )
 _LOGGED = frozenset(
-    {"notified", "acknowledged", "ack_expired", "handed_over", "called", "snoozed"}
-    | {"reopened", "decided", "read", "cleared", "adjudicated", "critical_value", "closed"}
+    {"notified", "acknowledged", "ack_expired", "handed_over", "called", "noted"}
+    | {
+        "snoozed",
+        "reopened",
+        "decided",
+        "read",
+        "cleared",
+        "adjudicated",
+        "critical_value",
+        "closed",
+    }
 )
 
 
@@ -256,6 +265,7 @@ def log_lines(page: Page, events: Sequence[AlarmEvent]) -> list[tuple[str, str]]
         words = page.say(
             f"console.log_{event.kind}",
             who=who,
+            text=cards.note(page.reader, event),
             step=detail.get("step", ""),
             outcome=page.say(f"console.outcome_{detail.get('outcome', 'none')}"),
             finding=page.say(f"console.finding_{detail.get('finding', 'none')}"),
@@ -294,7 +304,7 @@ def live_part(page: Page, view: AlarmView) -> dict[str, Any]:
     events = alarms_service.events_of(page.session, view.id)
     return {
         "view": view,
-        "card": cards.card(page.session, page.reader, view, page.now),
+        "card": cards.cards(page.session, page.reader, [view], page.now)[0],
         "steps": step_rows(page, view),
         "events": log_lines(page, events),
         "mine": view.acknowledged_by == page.reader.staff.id,

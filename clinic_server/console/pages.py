@@ -42,7 +42,7 @@ def _all_cards(session: Session, reader: Reader, now: ClockDep) -> dict[str, Any
         "last_id": last_id,
         "cards": cards(session, reader, views, now),
         "open_ids": [view.id for view in views],
-        "proofs": proofs(session, reader, views, now),
+        "proofs": proofs(session, reader, now),
     }
 
 
@@ -68,16 +68,15 @@ def alarms_json(
     if after == 0:
         return _all_cards(session, reader, now)
     changed, last_id = changed_cards(session, reader, after, now)
-    views = alarms_service.open_alarms(session, staff, now)
     return {
         "server_ms": epoch_ms(now),
         "last_id": last_id,
         "cards": changed,
         # only when nothing is still to be fetched is this list the whole truth
-        "open_ids": [view.id for view in views]
+        "open_ids": alarms_service.open_ids(session, staff, now)
         if last_id >= alarms_service.last_event_id(session)
         else None,
-        "proofs": proofs(session, reader, views, now),
+        "proofs": proofs(session, reader, now),
     }
 
 

@@ -7,8 +7,6 @@ from sqlmodel import Session
 
 from clinic_server.alarms import proof as alarm_proof
 from clinic_server.alarms import service as alarms_service
-from clinic_server.alarms.models import AlarmKind, Tier
-from clinic_server.alarms.service import AlarmView
 from clinic_server.analysis import service as analysis_service
 from clinic_server.analysis.canary import EVERY, newest_shot
 from clinic_server.console.cards import Reader
@@ -50,16 +48,9 @@ def canary(session: Session, now: datetime) -> dict[str, Any] | None:
     }
 
 
-def proofs(
-    session: Session, reader: Reader, open_views: list[AlarmView], now: datetime
-) -> dict[str, Any]:
+def proofs(session: Session, reader: Reader, now: datetime) -> dict[str, Any]:
     """Gather the proofs of the calm screen."""
-    closed = alarms_service.closed_alarms(session, reader.staff, now - LOOK_BACK, now)
-    ends = [view.closed_at for view in closed if view.closed_at is not None]
-    digest = sum(
-        view.tier is Tier.DAILY and view.kind is AlarmKind.PHYSIOLOGICAL
-        for view in open_views
-    )
+    ended = alarms_service.last_closed_at(session, reader.staff, now)
     return {
         "analysis_lag_s": analysis_lag_s(session, reader),
         "canary": canary(session, now),
@@ -68,6 +59,8 @@ def proofs(
             for step, person in sorted(reader.duty.items())
             if step in DUTY_WORD
         ],
-        "last_alarm_ms": epoch_ms(max(ends)) if ends else None,
-        "digest": digest,
+        "last_alarm_ms": epoch_ms(ended)
+        if ended is not None and now - ended < LOOK_BACK
+        else None,
+        "digest": alarms_service.daily_waiting(session, reader.staff, now),
     }

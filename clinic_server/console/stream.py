@@ -20,12 +20,12 @@ from fastapi.responses import StreamingResponse
 from sqlmodel import Session
 
 from clinic_server.alarms import service as alarms_service
-from clinic_server.console.cards import Reader, card, reader_for
+from clinic_server.console.cards import Reader, cards, reader_for
 from clinic_server.console.moments import epoch_ms
 from clinic_server.console.proofs import DUTY_WORD
 from clinic_server.console.wall import MiniTraces, tiles
 from clinic_server.deps import App, AppDep, LocaleDep
-from clinic_server.errors import ClinicError, NotFound
+from clinic_server.errors import ClinicError
 from clinic_server.notify import service as notify_service
 from clinic_server.recordings import service as recordings_service
 from clinic_server.staff import service as staff_service
@@ -38,7 +38,9 @@ MINIS = MiniTraces()
 
 HEARTBEAT_S = 5.0
 TILES_S = 1.0
-BATCH = 200
+GATHER_S = 0.25
+"""Changes that follow each other faster come to the page together."""
+BATCH = 500
 FRESH_S = 60.0
 DISK_LOW_BYTES = 256 * 2**20
 """About an hour of uploads of a hundred patients: stop and make room before it is gone."""
@@ -54,6 +56,8 @@ class Line:
     token: str
     wants_tiles: bool
     last_id: int
+    behind: bool = False
+    """More changes are waiting than went into the last message."""
     sent: dict[int, dict[str, Any]] = field(default_factory=dict)
     rings: tuple[int, int] = (-1, -1)
 
@@ -72,14 +76,9 @@ def changed_cards(
     events = alarms_service.events_after(session, reader.staff, last_id, BATCH, now)
     if not events:
         return [], last_id
-    out = []
-    for alarm_id in dict.fromkeys(event.alarm_id for event in events):
-        try:
-            view = alarms_service.alarm_view(session, reader.staff, alarm_id, now)
-        except NotFound:
-            continue  # no longer this person's to see
-        out.append(card(session, reader, view, now))
-    return out, events[-1].id or last_id
+    ids = sorted({event.alarm_id for event in events})
+    views = alarms_service.alarms_named(session, reader.staff, ids, now)
+    return cards(session, reader, views, now), events[-1].id or last_id
 
 
 def delay_s(session: Session, reader: Reader, now: datetime) -> float | None:
@@ -141,6 +140,7 @@ def news(app: App, line: Line) -> dict[str, Any] | None:
     with app.db.read() as session:
         reader = reader_for(session, line.staff, line.locale, now)
         changed, last_id = changed_cards(session, reader, line.last_id, now)
+        line.behind = last_id < alarms_service.last_event_id(session)
     if last_id == line.last_id:
         return None
     line.last_id = last_id
@@ -167,37 +167,54 @@ def changed_tiles(app: App, line: Line) -> dict[str, Any] | None:
     return {"tiles": fresh, "gone": gone} if fresh or gone else None
 
 
+class _Rhythm:
+    """When this line beats, shows its squares, and reads them all anew."""
+
+    def __init__(self, now_s: float) -> None:
+        self.beat_at = self.tiles_at = self.whole_at = now_s
+
+
+async def _squares(app: App, line: Line, due: _Rhythm, now_s: float) -> str:
+    """Give the squares that changed, as a frame; empty when none has."""
+    due.tiles_at = now_s + TILES_S
+    rings = (app.bus.count("samples"), app.bus.count("devices"))
+    # beats and batteries change without a ring: look at least this often
+    if rings == line.rings and now_s < due.whole_at:
+        return ""
+    line.rings = rings
+    due.whole_at = now_s + HEARTBEAT_S
+    squares = await run_in_threadpool(changed_tiles, app, line)
+    return frame("tiles", squares) if squares is not None else ""
+
+
 async def _events(request: Request, app: App, line: Line) -> AsyncIterator[str]:
     yield "retry: 2000\n\n"
     loop = asyncio.get_running_loop()
-    beat_at = tiles_at = whole_at = loop.time()
+    due = _Rhythm(loop.time())
     while not await request.is_disconnected():
         rung = app.bus.count("alarms")
-        message = await run_in_threadpool(news, app, line)
-        if message is not None:
-            yield frame("alarms", message, line.last_id)
-            calling = [c["id"] for c in message["cards"] if not c["closed"]]
-            await run_in_threadpool(note_delivery, app, line, calling)
-            continue  # perhaps there is more than one batch
-        if loop.time() >= beat_at:
+        # before the news: a flood of alarms must not make the page believe it is cut off
+        if loop.time() >= due.beat_at:
             try:
                 beat = await run_in_threadpool(heartbeat, app, line)
             except ClinicError:
                 return  # signed out: the page's next poll is told so
             yield frame("heartbeat", beat)
-            beat_at = loop.time() + HEARTBEAT_S
-        if line.wants_tiles and loop.time() >= tiles_at:
-            rings = (app.bus.count("samples"), app.bus.count("devices"))
-            # beats and batteries change without a ring: look at least this often
-            if rings != line.rings or loop.time() >= whole_at:
-                line.rings = rings
-                whole_at = loop.time() + HEARTBEAT_S
-                squares = await run_in_threadpool(changed_tiles, app, line)
-                if squares is not None:
-                    yield frame("tiles", squares)
-            tiles_at = loop.time() + TILES_S
-        until = min(beat_at, tiles_at) if line.wants_tiles else beat_at
-        await app.bus.wait_async("alarms", rung, max(0.01, until - loop.time()))
+            due.beat_at = loop.time() + HEARTBEAT_S
+        message = await run_in_threadpool(news, app, line)
+        if message is not None:
+            yield frame("alarms", message, line.last_id)
+            calling = [c["id"] for c in message["cards"] if not c["closed"]]
+            await run_in_threadpool(note_delivery, app, line, calling)
+        if line.wants_tiles and loop.time() >= due.tiles_at:
+            squares = await _squares(app, line, due, loop.time())
+            if squares:
+                yield squares
+        if message is None:
+            until = min(due.beat_at, due.tiles_at) if line.wants_tiles else due.beat_at
+            await app.bus.wait_async("alarms", rung, max(0.01, until - loop.time()))
+        elif not line.behind:
+            await asyncio.sleep(GATHER_S)
 
 
 @router.get("/console/stream", include_in_schema=False)

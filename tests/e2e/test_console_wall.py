@@ -1,7 +1,6 @@
 """The wall in a browser: how old is what I see, and what when the line is lost."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -183,27 +182,3 @@ def test_a_stream_and_a_strip_are_for_those_who_may_see_the_patient(ward: Ward) 
         policy = client.get("/console").headers["content-security-policy"]
         assert "script-src 'self'" in policy
         assert "unsafe" not in policy
-
-
-def test_a_thousand_alarms_in_a_minute_leave_the_page_usable(
-    browser: Browser, ward: Ward
-) -> None:
-    patients = [ward.admit(f"患者{n}") for n in range(10)]
-    context, looker = look(browser, ward)
-    page = looker.page
-    looker.sign_in()
-    total = 120  # the full thousand is measured by hand; this keeps the suite short
-    began = time.monotonic()
-    for n in range(total):
-        ward.raise_plain(patients[n % 10], n)
-    last = ward.raise_vt(patients[0])
-    raised_s = time.monotonic() - began
-    expect(page.locator(f'[data-alarm="{last}"]')).to_be_attached(timeout=15_000)
-    reached_s = time.monotonic() - began - raised_s
-    assert reached_s < 5
-    started = time.monotonic()
-    page.keyboard.press("j")
-    page.locator(".alarm.selected").wait_for()
-    assert time.monotonic() - started < 2
-    assert looker.complaints == []
-    context.close()

@@ -206,6 +206,9 @@ DOORS: dict[str, Door] = {
     "POST /console/alarms/{alarm_id}/call": Door(
         CLINICAL, bound=True, body={"whom": "patient", "outcome": "busy"}
     ),
+    "POST /console/alarms/{alarm_id}/note": Door(
+        CLINICAL, bound=True, body={"text": "已通话"}
+    ),
     "POST /console/alarms/{alarm_id}/critical-value": Door(
         CLINICAL, bound=True, body={"told": "护士站", "read_back": True}
     ),

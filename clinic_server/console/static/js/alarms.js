@@ -8,6 +8,7 @@ const RANK = { high: 0, medium: 1, low: 2 };
 export const alarms = new EventTarget();
 
 const open = new Map();
+const unfolded = new Set();
 let selected = null;
 
 /** Whether somebody has it in hand at this moment. */
@@ -42,6 +43,41 @@ export const byId = (id) => open.get(id);
 /** What the inbox shows, in order; daily items are in the digest line instead. */
 export function inbox(nowMs) {
   return all().filter((card) => !card.digest).sort((a, b) => before(a, b, nowMs));
+}
+
+/** Patients whose alarms came faster than anybody reads: the server raised a storm. */
+function stormy() {
+  return new Set(all().filter((card) => card.storm).map((card) => card.patient_id));
+}
+
+/**
+ * Fold the alarms of a storm: [card, hidden] where `hidden` counts what lies under a card,
+ * null for a card that heads nothing. The highest one heads them; nothing is dropped, and
+ * the card under the cursor stays where it can be seen.
+ */
+export function folded(cards) {
+  const storms = stormy();
+  const heads = new Map();
+  const rows = [];
+  for (const card of cards) {
+    if (card.storm || !storms.has(card.patient_id)) rows.push([card, null]);
+    else if (heads.has(card.patient_id)) {
+      heads.get(card.patient_id)[1] += 1;
+      if (unfolded.has(card.patient_id) || card.id === selected) rows.push([card, null]);
+    } else {
+      const row = [card, 0];
+      heads.set(card.patient_id, row);
+      rows.push(row);
+    }
+  }
+  return rows;
+}
+
+export const isUnfolded = (patientId) => unfolded.has(patientId);
+
+export function toggleFold(patientId) {
+  if (!unfolded.delete(patientId)) unfolded.add(patientId);
+  alarms.dispatchEvent(new CustomEvent("change", { detail: { added: [] } }));
 }
 
 export const digest = () => all().filter((card) => card.digest);

@@ -2,7 +2,8 @@
 
 import { post } from "./api.js";
 import {
-  alarms, byId, calling, digest, inbox, inHand, select, selectedId, settleSelection, snoozed,
+  alarms, byId, calling, digest, folded, inbox, inHand, isUnfolded, select, selectedId,
+  settleSelection, snoozed, toggleFold,
 } from "./alarms.js";
 import { drawCalm } from "./calm.js";
 import { $, h, icon, mark, rich, say } from "./dom.js";
@@ -17,9 +18,12 @@ const announcer = $("#announcer");
 const cards = new Map();
 const busy = new Set();
 const errors = new Map();
+const near = new Set();
 let ids = [];
+let order = "";
 
 const EXPIRES_SOON_MS = 120_000;
+const ALWAYS = 12; // a screenful, drawn before the watcher has spoken
 
 function tierWord(card) {
   const tier = t(`common.tier_${card.tier}`);
@@ -41,6 +45,7 @@ function stateOf(card, nowMs) {
     const left = t("console.ack_until", { name, time: shortTime(card.ack.until_ms) });
     const soon = card.ack.until_ms - nowMs < EXPIRES_SOON_MS;
     if (soon) return ["tick", left, t("console.rings_again_in", { span: span(card.ack.until_ms - nowMs) })];
+    if (card.note) return ["tick", left, card.note];
     return ["tick", left, card.cleared_ms
       ? t("console.cleared_at", { time: shortTime(card.cleared_ms) })
       : t("console.rings_at_expiry")];
@@ -57,7 +62,33 @@ function stateOf(card, nowMs) {
   return ["bell", head, next];
 }
 
-function build(card) {
+// a thousand cards: only those near the window are written and measured
+const watcher = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    const id = Number(entry.target.dataset.alarm);
+    if (entry.isIntersecting) near.add(id);
+    else near.delete(id);
+  }
+  soon();
+}, {
+  root: getComputedStyle(list).overflowY === "auto" ? list : null, // a phone scrolls the page
+  rootMargin: "400px 0px",
+});
+
+function shell(card) {
+  const element = h("li", { class: "alarm", data: { alarm: String(card.id) }, tabindex: "-1" });
+  element.addEventListener("click", (event) => {
+    if (event.target.closest("button, a")) return;
+    if (selectedId() === card.id) location.assign(`/console/alarms/${card.id}`);
+    else select(card.id);
+  });
+  const entry = { element, parts: null, opened: false, key: "" };
+  cards.set(card.id, entry);
+  watcher.observe(element);
+  return entry;
+}
+
+function fill(entry) {
   const parts = {
     mark: h("span", { class: "card-mark" }),
     title: h("b", { class: "card-title" }),
@@ -67,27 +98,19 @@ function build(card) {
     state: h("span", { class: "state" }),
     next: h("span", { class: "next" }),
     bar: h("progress", { class: "countdown", max: "1" }),
+    fold: h("button", { class: "text-button fold", type: "button", hidden: true }),
     more: h("div", { class: "card-more" }),
     error: h("p", { class: "problem", role: "alert", hidden: true }),
   };
-  const element = h(
-    "li",
-    { class: "alarm", data: { alarm: String(card.id) }, tabindex: "-1" },
+  entry.parts = parts;
+  entry.element.append(
     parts.mark,
     h("div", { class: "card-body" },
       h("div", { class: "l1" }, parts.title, parts.repeats, parts.elapsed),
       h("div", { class: "l2" }, parts.who),
       h("div", { class: "l3" }, parts.state, parts.next),
-      parts.bar, parts.error, parts.more),
+      parts.bar, parts.fold, parts.error, parts.more),
   );
-  element.addEventListener("click", (event) => {
-    if (event.target.closest("button, a")) return;
-    if (selectedId() === card.id) location.assign(`/console/alarms/${card.id}`);
-    else select(card.id);
-  });
-  const entry = { element, parts, opened: false, key: "" };
-  cards.set(card.id, entry);
-  return entry;
 }
 
 function openBody(entry, card) {
@@ -127,12 +150,16 @@ function drawAction(entry, card, nowMs) {
   button.replaceChildren(label, ...(!dead && calling(card, nowMs) ? [h("kbd", { text: "A" })] : []));
 }
 
-function draw(card, nowMs, isSelected) {
-  const entry = cards.get(card.id) ?? build(card);
-  const { element, parts } = entry;
+function draw(card, hidden, nowMs, isSelected, at) {
+  const entry = cards.get(card.id) ?? shell(card);
+  const { element } = entry;
   const loud = calling(card, nowMs);
   const className = `alarm ${card.tier}${isSelected ? " selected" : ""}${loud ? " loud" : ""}`;
   if (element.className !== className) element.className = className;
+  if (!isSelected && !near.has(card.id) && at >= ALWAYS) return element;
+  if (!entry.parts) fill(entry);
+  const { parts } = entry;
+  drawFold(parts.fold, card, hidden);
   const key = `${card.tier}${card.technical}${loud}`;
   if (entry.key !== key) {
     entry.key = key;
@@ -143,8 +170,9 @@ function draw(card, nowMs, isSelected) {
   say(parts.title, card.title);
   parts.repeats.hidden = card.repeats < 2;
   if (card.repeats > 1) {
-    say(parts.repeats, t("console.repeats", { n: card.repeats }));
-    parts.repeats.title = t("console.since", { time: timeOfDay(card.onset_ms) });
+    say(parts.repeats, t("console.repeats_since", {
+      n: card.repeats, time: shortTime(card.onset_ms),
+    }));
   }
   say(parts.elapsed, span(nowMs - card.onset_ms, { seconds: card.tier === "high" }));
   say(parts.who, `${tierWord(card)}\u2002${card.who}${card.context ? ` · ${card.context}` : ""}`);
@@ -164,6 +192,15 @@ function draw(card, nowMs, isSelected) {
   }
   if (entry.opened) drawAction(entry, card, nowMs);
   return element;
+}
+
+function drawFold(button, card, hidden) {
+  button.hidden = !hidden;
+  if (!hidden) return;
+  const open = isUnfolded(card.patient_id);
+  say(button, t(open ? "console.storm_unfold" : "console.storm_fold", { n: hidden }));
+  button.setAttribute("aria-expanded", String(open));
+  button.onclick = () => toggleFold(card.patient_id);
 }
 
 function drawBar(element, card, nowMs, loud) {
@@ -219,10 +256,22 @@ function drawDigest() {
 export function drawInbox() {
   const nowMs = now();
   const shown = inbox(nowMs);
-  const selected = settleSelection(shown);
-  ids = shown.map((card) => card.id);
-  place(shown.map((card) => draw(card, nowMs, card.id === selected)));
-  for (const id of cards.keys()) if (!byId(id)) cards.delete(id);
+  const rows = folded(shown);
+  const selected = settleSelection(rows.map(([card]) => card));
+  ids = rows.map(([card]) => card.id);
+  const elements = rows.map(([card, hidden], at) => draw(
+    card, hidden, nowMs, card.id === selected, at,
+  ));
+  if (order !== ids.join()) {
+    order = ids.join();
+    place(elements);
+  }
+  for (const [id, { element }] of cards) {
+    if (byId(id)) continue;
+    watcher.unobserve(element);
+    near.delete(id);
+    cards.delete(id);
+  }
   drawHead(shown, nowMs);
   drawDigest();
   calm.hidden = shown.length > 0 || isLost();
