@@ -305,6 +305,11 @@ def all_failing(session: Session) -> bool:
     )
 
 
+def every_channel(session: Session) -> Sequence[Channel]:
+    """Give all channels, also those switched off, in their order."""
+    return session.exec(select(Channel).order_by(col(Channel.position))).all()
+
+
 def save_channel(
     session: Session, *, name: str, address: str, position: int, active: bool = True
 ) -> Channel:

@@ -22,7 +22,7 @@ from clinic_server.patients.cases import record_case as record_case
 from clinic_server.patients.models import CareTeamMember, CaseVerb, Patient
 from clinic_server.settings import Settings
 from clinic_server.staff import service as staff_service
-from clinic_server.staff.models import Role, Staff
+from clinic_server.staff.models import CLINICAL, Role, Staff
 from clinic_server.staff.sites import within_reach
 from clinic_server.wire.care import Contact
 
@@ -75,9 +75,9 @@ def admit(session: Session, staff: Staff, fields: Admission, now: datetime) -> P
         ``patients.attending_role`` when the attending is no physician,
         ``patients.dates`` when a day cannot be right.
     Forbidden
-        ``staff.wrong_role`` for an administrator.
+        ``staff.wrong_role`` for who may open no patient.
     """
-    if staff.role is Role.ADMIN:
+    if staff.role not in CLINICAL:
         raise Forbidden("staff.wrong_role")
     if session.exec(select(Patient.id).where(Patient.mrn == fields.mrn)).first():
         raise Conflict("patients.mrn_taken", mrn=fields.mrn)
@@ -176,7 +176,7 @@ def _visible(
     present = select(Patient).where(
         col(Patient.removed_at).is_(None), col(Patient.synthetic).is_(False)
     )
-    if staff.role is Role.ADMIN or not staff.active:
+    if staff.role not in CLINICAL or not staff.active:
         return None
     here = present.where(within_reach(col(Patient.site_id), staff))
     if staff.role in (Role.NURSE, Role.TECHNICIAN):
@@ -196,7 +196,7 @@ def patient_for(session: Session, staff: Staff, patient_id: int, now: datetime) 
     """Give the patient, if this person may see them: the only way to one.
 
     Allowed: the attending physician, the care team; of the patient's own site (or of none)
-    the physicians on duty while they are, nurses and technicians. Never: administrators.
+    the physicians on duty while they are, nurses and technicians. Never: who works on no ward.
 
     Raises
     ------

@@ -18,6 +18,14 @@ class Role(StrEnum):
     TECHNICIAN = "technician"
     ADMIN = "admin"
     """Runs the system; sees no clinical data."""
+    QUALITY = "quality"
+    """Reads how alarms fare, in numbers; opens no patient."""
+    AUDITOR = "auditor"
+    """Reads who did what; opens no patient."""
+
+
+CLINICAL = frozenset({Role.PHYSICIAN, Role.NURSE, Role.TECHNICIAN})
+"""Who may open a patient at all."""
 
 
 class Site(SQLModel, table=True):

@@ -28,7 +28,14 @@ from clinic_server.staff.models import Role, Staff
 from clinic_server.templating import page
 
 router = APIRouter()
-_HOME = {Role.PHYSICIAN: "/console", Role.NURSE: "/desk", Role.TECHNICIAN: "/desk"}
+_HOME = {
+    Role.PHYSICIAN: "/console",
+    Role.NURSE: "/desk",
+    Role.TECHNICIAN: "/desk",
+    Role.ADMIN: "/admin",
+    Role.QUALITY: "/console",
+    Role.AUDITOR: "/audit",
+}
 Typed = Annotated[str, Form(max_length=256)]
 
 
@@ -37,7 +44,7 @@ def _where_to(staff: Staff, wanted: str) -> str:
     inside = wanted.startswith("/") and not wanted.startswith("//")
     if inside and "\\" not in wanted and wanted.isprintable():
         return wanted
-    return _HOME.get(staff.role, "/account")
+    return _HOME[staff.role]
 
 
 def _checked(

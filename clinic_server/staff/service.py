@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from clinic_server.errors import Conflict, NotFound, NotSignedIn, Unprocessable
 from clinic_server.settings import Settings
+from clinic_server.staff import people
 from clinic_server.staff.audit import audit, verify_audit
 from clinic_server.staff.models import Duty, Role, Staff, StaffSession
 from clinic_server.staff.passwords import (
@@ -48,7 +49,6 @@ def create_staff(
     role: Role,
     password: str,
     phone: str = "",
-    locale: str = "zh_CN",
     site_id: int | None = None,
     now: datetime,
 ) -> Staff:
@@ -61,34 +61,17 @@ def create_staff(
     Unprocessable
         A weak password or an empty name.
     """
-    username = username.strip().lower()
-    if not username or not name.strip():
-        raise Unprocessable("staff.name_missing")
-    if staff_by_username(session, username) is not None:
-        raise Conflict("staff.username_taken", username=username)
-    staff = Staff(
-        username=username,
-        name=name.strip(),
-        role=Role(role),
-        password_hash=hash_password(password, username),
-        phone=phone,
-        locale=locale,
-        created_at=now,
-        site_id=site_id,
-    )
-    session.add(staff)
-    session.flush()
-    audit(
+    return people.add(
         session,
-        at=now,
-        actor_kind="system",
-        actor_id="",
-        action="staff.create",
-        object_kind="staff",
-        object_id=staff.id or 0,
-        detail={"username": username, "role": staff.role},
+        username=username,
+        name=name,
+        phone=phone,
+        role=role,
+        site_id=site_id,
+        password_hash=hash_password(password, username.strip().lower()),
+        by=None,
+        now=now,
     )
-    return staff
 
 
 def staff_by_username(session: Session, username: str) -> Staff | None:

@@ -26,7 +26,7 @@ def is_within_reach(site_id: int | None, staff: Staff) -> bool:
     return staff.site_id is None or staff.site_id == site_id
 
 
-def site_named(session: Session, name: str, now: datetime) -> Site:
+def site_named(session: Session, name: str, now: datetime, by: Staff | None = None) -> Site:
     """Find a site by its name; the first time, it is opened."""
     site = session.exec(select(Site).where(Site.name == name.strip())).first()
     if site is None:
@@ -36,8 +36,8 @@ def site_named(session: Session, name: str, now: datetime) -> Site:
         audit(
             session,
             at=now,
-            actor_kind="system",
-            actor_id="",
+            actor_kind="staff" if by else "system",
+            actor_id=(by.id or 0) if by else "",
             action="staff.open_site",
             object_kind="site",
             object_id=site.id or 0,
