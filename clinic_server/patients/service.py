@@ -196,7 +196,7 @@ def patient_for(session: Session, staff: Staff, patient_id: int, now: datetime) 
     """Give the patient, if this person may see them: the only way to one.
 
     Allowed: the attending physician, the care team; of the patient's own site (or of none)
-    the physicians on duty while they are, nurses and technicians. Never: who works on no ward.
+    the physicians on duty while they are, nurses and technicians. Never: anybody else.
 
     Raises
     ------
