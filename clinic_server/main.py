@@ -13,6 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from clinic_server import problems, templating
+from clinic_server.administration import audit_pages
+from clinic_server.administration import routes as administration_routes
 from clinic_server.alarms import routes as alarms_routes
 from clinic_server.alarms import routes_me as alarms_routes_me
 from clinic_server.analysis.canary import Canary
@@ -20,12 +22,16 @@ from clinic_server.analysis.live import LiveAnalysis
 from clinic_server.analysis.wearer import WearerWatch
 from clinic_server.bus import Bus
 from clinic_server.consents import routes as consents_routes
+from clinic_server.console import diary_pages as console_diary_pages
 from clinic_server.console import ecg as console_ecg
 from clinic_server.console import limits as console_limits
 from clinic_server.console import pages as console_pages
 from clinic_server.console import plan_pages as console_plan_pages
+from clinic_server.console import rehab_pages as console_rehab_pages
 from clinic_server.console import roster as console_roster
 from clinic_server.console import stream as console_stream
+from clinic_server.console import visit_pages as console_visit_pages
+from clinic_server.console import ward_pages as console_ward_pages
 from clinic_server.consults import routes as consults_routes
 from clinic_server.db import Database
 from clinic_server.deps import App, AppDep, Clock, system_clock
@@ -71,9 +77,15 @@ ROUTERS: tuple[APIRouter, ...] = (
     console_limits.router,
     console_pages.router,
     console_plan_pages.router,
+    console_visit_pages.router,
+    console_ward_pages.router,
+    console_diary_pages.router,
+    console_rehab_pages.router,
     console_roster.router,
     console_stream.router,
     console_ecg.router,
+    administration_routes.router,
+    audit_pages.router,
     staff_routes.router,
 )
 system = APIRouter(include_in_schema=False)

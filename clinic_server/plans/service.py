@@ -31,6 +31,7 @@ __all__ = [
     "OUTCOMES",
     "count_tasks",
     "done",
+    "done_of",
     "end",
     "finish",
     "finish_work",
@@ -191,6 +192,22 @@ def tasks_of_plan(session: Session, plan_id: int) -> list[Task]:
             .order_by(col(Task.opens_at), col(Task.id))
         )
     )
+
+
+def done_of(
+    session: Session, patient_id: int, kinds: Sequence[TaskKind], *, limit: int
+) -> Sequence[Task]:
+    """Give the newest tasks of some kinds that were done, newest first."""
+    return session.exec(
+        select(Task)
+        .where(
+            Task.patient_id == patient_id,
+            col(Task.kind).in_(kinds),
+            Task.state == TaskState.DONE,
+        )
+        .order_by(col(Task.done_at).desc())
+        .limit(limit)
+    ).all()
 
 
 def tasks_of(

@@ -1,7 +1,7 @@
 """What came of a follow-up: a call, a visit, a questionnaire asked on the telephone."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
@@ -24,6 +24,8 @@ BY_STAFF = frozenset({*_VERB, TaskKind.QUESTIONNAIRE})
 Complaint = Literal[
     "chest_pain", "dyspnoea", "dizzy", "syncope", "palpitations", "swelling", "bleeding"
 ]
+COMPLAINTS: tuple[str, ...] = get_args(Complaint)
+"""In the order they are asked."""
 Mmhg = Annotated[int, Field(ge=30, le=300)]
 
 

@@ -230,12 +230,16 @@ DOORS: dict[str, Door] = {
     ),
     "GET /console/patients/{patient_id}/plan-preview": Door(PHYSICIAN, bound=True),
     "GET /console/patients/{patient_id}/calendar": Door(CLINICAL, bound=True),
+    "GET /console/patients/{patient_id}/diary": Door(CLINICAL, bound=True),
+    "GET /console/patients/{patient_id}/rehab": Door(CLINICAL, bound=True),
     "POST /console/patients/{patient_id}/tasks": Door(
         PHYSICIAN, bound=True, body={"kind": "clinic_visit", "on": "2026-12-01"}
     ),
     "POST /desk/patients/{patient_id}/follow-up": Door(
         NURSING, bound=True, body={"kind": "remote_call"}
     ),
+    "GET /console/follow-up": Door(EVERYBODY),
+    "GET /console/tasks/{task_id}": Door(CLINICAL, bound=True),
     "POST /console/tasks/{task_id}/cancel": Door(PHYSICIAN, bound=True, body={}),
     "POST /console/tasks/{task_id}/reschedule": Door(
         NURSING, bound=True, body={"on": "2026-11-25"}

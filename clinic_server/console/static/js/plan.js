@@ -71,14 +71,13 @@ for (const one of $$("[data-move]")) {
     });
   });
 }
-for (const one of $$("[data-record]")) {
-  one.addEventListener("submit", (event) => {
-    event.preventDefault();
-    change(planProblem, `/desk/tasks/${one.dataset.record}/done`, {
-      note: one.elements.note.value.trim(),
-    });
+$("#unplanned")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { kind, note } = event.target.elements;
+  change(planProblem, `/desk/patients/${patient}/follow-up`, {
+    kind: kind.value, note: note.value.trim(),
   });
-}
+});
 for (const one of $$("[data-cancel]")) {
   one.addEventListener("click", () => {
     if (!confirm(one.dataset.ask)) return;

@@ -1,0 +1,6 @@
+// What the patient felt and measured: only the strips move.
+
+import "./page.js";
+import { drawMoments } from "./moments.js";
+
+drawMoments();

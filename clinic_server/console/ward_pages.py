@@ -1,0 +1,78 @@
+"""Plan against done for everybody: who has fallen behind, and what comes next."""
+
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from clinic_server import timewords
+from clinic_server.alarms import service as alarms
+from clinic_server.console import cards
+from clinic_server.console.cards import Reader
+from clinic_server.console.detail import Page
+from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession
+from clinic_server.patients import service as patients
+from clinic_server.patients.models import Patient
+from clinic_server.plans import standing
+from clinic_server.plans.standing import Standing
+from clinic_server.staff.auth import CsrfToken, CurrentStaff
+from clinic_server.templating import page
+
+router = APIRouter(include_in_schema=False)
+PER_PAGE = 100
+
+
+@router.get("/console/follow-up")
+def ward_page(
+    request: Request,
+    session: ReadSession,
+    app: AppDep,
+    staff: CurrentStaff,
+    csrf: CsrfToken,
+    locale: LocaleDep,
+    now: ClockDep,
+    shown: Annotated[int, Query(alias="page", ge=1, le=1000)] = 1,
+) -> HTMLResponse:
+    """Show plan against done, whoever missed most first."""
+    zone = ZoneInfo(app.settings.time_zone)
+    mine = {one.id or 0: one for one in patients.patients_of(session, staff, now)}
+    here = Page(session, Reader(staff, locale, mine, {}), zone, now)
+    found = [one for one in standing.of_all(session) if one.patient_id in mine]
+    found.sort(key=lambda one: (-one.missed, one.share, one.patient_id))
+    first = (shown - 1) * PER_PAGE
+    return page(
+        request,
+        "console_ward.html",
+        locale=locale,
+        viewer=staff,
+        csrf=csrf,
+        after=alarms.last_event_id(session),
+        total=standing.total(found),
+        people=len(found),
+        without=len(mine) - len(found),
+        rows=[
+            _row(here, mine[one.patient_id], one) for one in found[first : first + PER_PAGE]
+        ],
+        shown=shown,
+        pages=max(1, -(-len(found) // PER_PAGE)),
+    )
+
+
+def _row(here: Page, patient: Patient, one: Standing) -> dict[str, Any]:
+    return {
+        "patient": patient,
+        "stay": cards.stay(here.reader, patient, here.now),
+        "template": here.say(f"plans.template.{one.template}"),
+        "day": (here.now.astimezone(here.zone).date() - one.starts_on).days,
+        "one": one,
+        "percent": round(100 * one.share),
+        "next": _next(here, one),
+    }
+
+
+def _next(here: Page, one: Standing) -> str:
+    if one.next_at is None or one.next_kind is None:
+        return ""
+    day = timewords.day(one.next_at, here.zone, here.reader.locale)
+    return f"{day} {here.say(f'plans.kind.{one.next_kind.value}')}"
