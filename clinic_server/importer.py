@@ -1,6 +1,7 @@
 """``anxin import``: a WFDB, EDF+ or ISHNE record becomes a patient's recording."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -13,8 +14,7 @@ from pydantic import ValidationError
 
 from analytics import records
 from analytics.errors import AnalyticsError
-from analytics.records_types import MISSING
-from analytics.records_types import Recording as FileRecording
+from analytics.records_types import MISSING, RecordFile
 from clinic_server.db import Database
 from clinic_server.errors import NotFound, Unprocessable
 from clinic_server.patients import service as patients_service
@@ -34,14 +34,14 @@ def import_record(
     mrn: str,
     time_zone: str,
     now: datetime,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: Callable[[str, float], None] = lambda recording_id, share: None,
 ) -> Recording:
     """Store a record from a file for the patient with this record number.
 
-    Everything is read and packed first, so that a bad file leaves nothing behind. Then
-    short transactions store it, between which phones have their turn. One that was
-    killed half way goes on when the same file comes again; the same file for the same
-    patient is stored once.
+    The file is read twice, in blocks: first to the end, so that a bad one leaves nothing
+    behind, then stored in short transactions, between which phones have their turn. One
+    that was killed half way goes on when the same file comes again, and is removed after
+    a day if it does not; the same file for the same patient is stored once.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def import_record(
         In which the recorder's clock was set.
     now : datetime
     progress : callable
-        Hears the share that is stored, 0 to 1.
+        Hears the recording's id and the share that is stored, 0 to 1.
 
     Raises
     ------
@@ -67,29 +67,19 @@ def import_record(
         patient = patients_service.patient_by_mrn(session, mrn)
     if patient is None or patient.id is None:
         raise NotFound("patients.unknown")
-    try:
-        source = records.read_record(path)
-    except AnalyticsError as error:
-        reason = str(error.params.get("reason", error.code))
-        raise Unprocessable("recordings.bad_file", reason=reason) from error
-    except OSError as error:
-        raise Unprocessable("recordings.bad_file", reason="unreadable") from error
-    leads = _leads(source)
-    gain, counts, present = to_store(source, leads)
-    if not present.any():
-        raise Unprocessable("recordings.bad_file", reason="no_signal")
-    create = _describe(source, leads, gain, time_zone, now)
-    digest = sha256(counts.tobytes() + present.tobytes()).hexdigest()
-    recording_id = str(uuid5(NAMESPACE_URL, f"anxin:{patient.id}:{source.name}:{digest}"))
+    with _reasons():
+        file = records.open_record(path)
+        leads, digest = _survey(file)
+    create = _describe(file, leads, time_zone, now)
+    recording_id = str(uuid5(NAMESPACE_URL, f"anxin:{patient.id}:{file.name}:{digest}"))
     with db.read() as session:
         known = session.get(Recording, recording_id)
     if known is not None and importing.is_imported(known):
         return known
     if known is not None:  # a file without a start got one when it came first
         create = create.model_copy(update={"started_at": known.started_at})
-    rows = importing.pack(create, counts, present)
     with db.write() as session:
-        recording = recordings_service.announce(
+        recordings_service.announce(
             session,
             recording_id,
             patient_id=patient.id,
@@ -97,58 +87,113 @@ def import_record(
             create=create,
             now=now,
         )
-    if importing.is_imported(recording):
-        return recording
-    for start in range(0, len(rows), importing.ROWS_AT_ONCE):
-        part = rows[start : start + importing.ROWS_AT_ONCE]
+    progress(recording_id, 0.0)
+    try:
+        with _reasons():
+            packed = _store(db, file, leads, recording_id, create, now, progress)
+    except Unprocessable:
         with db.write() as session:
-            importing.add_rows(session, recording.id, part, now)
-        progress((start + len(part)) / len(rows))
+            importing.discard(session, recording_id)
+        raise
     with db.write() as session:
         kept = recordings_service.recording_by_id(session, recording_id)
-        importing.finish(session, kept, rows, now, source.name)
+        if not importing.is_imported(kept):
+            importing.finish(session, kept, packed, now, file.name)
     return kept
 
 
-def _leads(source: FileRecording) -> list[int]:
-    share = (source.counts != MISSING).mean(axis=0) if source.n_samples else np.zeros(0)
-    kept = [k for k in range(len(source.lead_names)) if share[k] >= MIN_LEAD_SHARE]
+@contextmanager
+def _reasons() -> Iterator[None]:
+    try:
+        yield
+    except AnalyticsError as error:
+        reason = str(error.params.get("reason", error.code))
+        raise Unprocessable("recordings.bad_file", reason=reason) from error
+    except OSError as error:
+        raise Unprocessable("recordings.bad_file", reason="unreadable") from error
+
+
+def _blocks(file: RecordFile, leads: Sequence[int]) -> Iterator[NDArray[np.int32]]:
+    step = max(1, round(importing.BLOCK_S * file.fs))
+    for first in range(0, file.n_samples, step):
+        yield file.read(first, min(first + step, file.n_samples), leads)
+
+
+def _survey(file: RecordFile) -> tuple[list[int], str]:
+    """Read a file to its end: which leads are kept, and a digest of all it says."""
+    every = range(len(file.lead_names))
+    there = np.zeros(len(every), np.int64)
+    facts = (file.fs, file.lead_names, file.gain_counts_per_mv, file.zero_counts)
+    digest = sha256(repr(facts).encode())
+    for block in _blocks(file, every):
+        there += (block != MISSING).sum(axis=0)
+        digest.update(np.ascontiguousarray(block).tobytes())
+    kept = [k for k in every if there[k] and there[k] >= MIN_LEAD_SHARE * file.n_samples]
     if not kept:
         raise Unprocessable("recordings.bad_file", reason="no_signal")
-    return kept[:MAX_LEADS]
+    return kept[:MAX_LEADS], digest.hexdigest()
+
+
+def _store(
+    db: Database,
+    file: RecordFile,
+    leads: list[int],
+    recording_id: str,
+    create: RecordingCreate,
+    now: datetime,
+    progress: Callable[[str, float], None],
+) -> importing.Packer:
+    packer = importing.Packer(create)
+    for done, block in enumerate(_blocks(file, leads), 1):
+        rows = packer.pack(*to_store(file, leads, block))
+        for start in range(0, len(rows), importing.ROWS_AT_ONCE):
+            part = rows[start : start + importing.ROWS_AT_ONCE]
+            with db.write() as session:
+                importing.add_rows(session, recording_id, part, now)
+        share = done * importing.BLOCK_S * file.fs / file.n_samples
+        progress(recording_id, min(1.0, share))
+    if not packer.n_segments:
+        raise Unprocessable("recordings.bad_file", reason="no_signal")
+    return packer
 
 
 def to_store(
-    source: FileRecording, leads: list[int]
-) -> tuple[float, NDArray[np.int32], NDArray[np.bool_]]:
+    file: RecordFile, leads: list[int], block: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """Bring all leads to one gain and to 0 mV = 0 counts.
 
     Leads whose gain is the largest are moved only, so their samples stay exact; the others
     are scaled up and rounded, an error below half a count of the finest lead.
 
+    Parameters
+    ----------
+    block : ndarray of int32, shape (n_samples, n_leads)
+        Columns are those of ``leads``.
+
     Returns
     -------
-    gain_counts_per_mv : float
     counts : ndarray of int32, shape (n_samples, n_leads)
     present : ndarray of bool, shape (n_samples,)
         True where every lead has a sample.
     """
-    gain = max(source.gain_counts_per_mv[k] for k in leads)
-    counts = np.zeros((source.n_samples, len(leads)), np.int32)
-    present = np.ones(source.n_samples, np.bool_)
+    gain = _gain(file, leads)
+    counts = np.zeros(block.shape, np.int32)
+    present = (block != MISSING).all(axis=1)
     for place, k in enumerate(leads):
-        column = source.counts[:, k]
-        present &= column != MISSING
-        scaled = column.astype(np.float64) - source.zero_counts[k]
-        scaled *= gain / source.gain_counts_per_mv[k]
+        scaled = block[:, place].astype(np.float64) - file.zero_counts[k]
+        scaled *= gain / file.gain_counts_per_mv[k]
         bound = 2**31 - 1
         counts[:, place] = np.rint(np.clip(scaled, -bound, bound)).astype(np.int32)
     counts[~present] = 0
-    return gain, counts, present
+    return counts, present
+
+
+def _gain(file: RecordFile, leads: list[int]) -> float:
+    return max(file.gain_counts_per_mv[k] for k in leads)
 
 
 def _describe(
-    source: FileRecording, leads: list[int], gain: float, time_zone: str, now: datetime
+    source: RecordFile, leads: list[int], time_zone: str, now: datetime
 ) -> RecordingCreate:
     length = timedelta(seconds=source.n_samples / source.fs)
     start = (
@@ -158,10 +203,10 @@ def _describe(
     )
     try:
         return RecordingCreate(
-            serial=f"file:{source.name}"[:64],
+            serial=f"{recordings_service.FILE_SERIAL}{source.name}"[:64],
             fs_hz=source.fs,
             lead_names=[source.lead_names[k][:16] or f"lead{k + 1}" for k in leads],
-            gain_counts_per_mv=gain,
+            gain_counts_per_mv=_gain(source, leads),
             started_at=start.astimezone(UTC),
         )
     except ValidationError as error:

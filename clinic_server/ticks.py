@@ -19,7 +19,7 @@ from clinic_server.alarms.steady import SteadyClock
 from clinic_server.consents import trace
 from clinic_server.consults import service as consults_service
 from clinic_server.deps import App
-from clinic_server.desk import reminders
+from clinic_server.desk import import_job, reminders
 from clinic_server.desk import watch as loan_watch
 from clinic_server.plans import changes as plans_changes
 from clinic_server.plans import service as plans_service
@@ -88,6 +88,7 @@ TICKS: tuple[Tick, ...] = (
     Tick("plans.fulfil", 60, in_session(plans_changes.fulfil)),
     Tick("desk.remind", 60, _remind),
     Tick("desk.watch", 30, _watch_loans),
+    Tick("desk.imports", 30, import_job.revive),
     Tick("recordings.close_due", 30, in_session(recordings_service.close_due)),
     Tick("staff.last_use", 5, flush_last_use),
     Tick("patients.looks", 5, trace.write_looks),

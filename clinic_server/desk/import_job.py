@@ -1,81 +1,110 @@
 """Store an uploaded record in a process of its own.
 
-A day of twelve leads takes gigabytes of memory and a minute of work: neither the server's
-event loop nor its writers shall feel that. The process writes its outcome into the
-upload's state and ends; if it is killed, the upload can be finished again.
+A day of twelve leads is minutes of work: neither the server's event loop nor its writers
+shall feel that. The process writes its outcome into the upload's state and ends. While it
+lives it holds a lock on the upload; `revive` finds those that were killed and lets them go
+on where they stopped, a few times.
 """
 
 import contextlib
 import multiprocessing
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from clinic_server.bus import Bus
 from clinic_server.db import Database
+from clinic_server.deps import App
 from clinic_server.desk.uploads import Upload, Uploads
 from clinic_server.errors import ClinicError
 from clinic_server.importer import import_record
+from clinic_server.recordings import importing
+
+FOLDER = "imports"
+ATTEMPTS = 3
+STARTING = timedelta(minutes=1)
+"""A process that was only just begun may not hold its lock yet."""
 
 
-def start(url: str, folder: Path, upload: Upload, time_zone: str) -> None:
+def start(app: App, upload: Upload, now: datetime) -> None:
     """Begin to store an upload whose files are complete; returns at once.
 
     Parameters
     ----------
-    url : str
-        The clinic's database.
-    folder : Path
-        Of `Uploads`.
     upload : Upload
         Becomes ``storing``.
-    time_zone : str
-        In which the recorder's clock was set.
     """
     multiprocessing.active_children()  # takes leave of those that have ended
-    context = multiprocessing.get_context("spawn")
-    upload.state, upload.pid = "storing", 0
+    settings = app.settings
+    folder = settings.data_dir / FOLDER
+    upload.state, upload.stored_from = "storing", now
+    upload.attempts += 1
     Uploads(folder).save(upload)
-    process = context.Process(
-        target=store, args=(url, folder, upload.id, time_zone), daemon=True
+    process = multiprocessing.get_context("spawn").Process(
+        target=store,
+        args=(settings.url, folder, upload.id, settings.time_zone),
+        daemon=True,
     )
     process.start()
 
 
-def still_running(upload: Upload) -> bool:
-    """Say whether the process that stores an upload lives (or is only starting)."""
-    multiprocessing.active_children()
-    if not upload.pid:
-        return True
-    try:
-        os.kill(upload.pid, 0)
-    except ProcessLookupError:
+def revive(app: App, now: datetime) -> None:
+    """Let imports go on whose process was killed; give up one that is killed each time."""
+    uploads = Uploads(app.settings.data_dir / FOLDER)
+    for upload in uploads.all():
+        if upload.state != "storing" or not _is_dead(uploads, upload, now):
+            continue
+        if upload.attempts < ATTEMPTS:
+            start(app, upload, now)
+            continue
+        with app.db.write() as session:
+            importing.discard(session, upload.recording_id or "")
+        upload.state, upload.code = "failed", "desk.import_stopped"
+        upload.recording_id = None
+        uploads.clear(upload)
+        uploads.save(upload)
+    with app.db.write() as session:
+        importing.discard_stale(session, now)
+
+
+def _is_dead(uploads: Uploads, upload: Upload, now: datetime) -> bool:
+    if upload.stored_from is not None and now - upload.stored_from < STARTING:
         return False
-    except PermissionError:
-        return True
-    return True
+    lock = uploads.lock(upload.id)
+    if lock is None:
+        return False
+    lock.close()
+    # it may have ended well between the two looks
+    return uploads.load(upload.id).state == "storing"
 
 
 def store(url: str, folder: Path, upload_id: str, time_zone: str) -> None:
     """Import the record of an upload (entry of the process)."""
     uploads = Uploads(folder)
-    upload = uploads.load(upload_id)
-    upload.pid = os.getpid()
-    uploads.save(upload)
-    with contextlib.suppress(OSError):
-        os.nice(10)
+    lock = uploads.lock(upload_id)
+    if lock is None:
+        return
+    with lock:
+        upload = uploads.load(upload_id)
+        if upload.state == "storing":
+            with contextlib.suppress(OSError):
+                os.nice(10)
+            _store(url, uploads, upload, time_zone)
+
+
+def _store(url: str, uploads: Uploads, upload: Upload, time_zone: str) -> None:
     names = [one.name for one in upload.files]
     record = next((n for n in names if n.lower().endswith(".hea")), names[0])
 
-    def progress(share: float) -> None:
-        upload.stored_share = share
+    def progress(recording_id: str, share: float) -> None:
+        upload.recording_id, upload.stored_share = recording_id, share
         uploads.save(upload)
 
     db = Database(url, Bus())
     try:
         recording = import_record(
             db,
-            uploads.place(upload_id) / record,
+            uploads.place(upload.id) / record,
             upload.mrn,
             time_zone,
             datetime.now(UTC),
@@ -84,8 +113,7 @@ def store(url: str, folder: Path, upload_id: str, time_zone: str) -> None:
     except ClinicError as error:
         upload.state, upload.code = "failed", error.code
         upload.params = {name: str(value) for name, value in error.params.items()}
-    except MemoryError:
-        upload.state, upload.code = "failed", "desk.import_memory"
+        upload.recording_id = None
     else:
         upload.state, upload.recording_id = "done", recording.id
     finally:

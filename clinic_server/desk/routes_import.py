@@ -21,11 +21,10 @@ from clinic_server.templating import page
 
 router = APIRouter()
 UploadId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
-FOLDER = "imports"
 
 
 def _uploads(app: App) -> Uploads:
-    return Uploads(app.settings.data_dir / FOLDER)
+    return Uploads(app.settings.data_dir / import_job.FOLDER)
 
 
 @router.get("/desk/import", include_in_schema=False)
@@ -75,12 +74,6 @@ class ImportState(BaseModel):
 
 
 def _say(uploads: Uploads, upload: Upload, locale: str) -> ImportState:
-    if upload.state == "storing" and not import_job.still_running(upload):
-        # the process may have ended between the two looks
-        upload = uploads.load(upload.id)
-        if upload.state == "storing":
-            upload.state = "receiving"  # it was killed: finish again
-            uploads.save(upload)
     params: dict[str, object] = dict(upload.params)
     if (reason := upload.params.get("reason")) is not None:
         key = f"recordings.bad_file.{reason}"
@@ -181,8 +174,7 @@ def finish(
     if upload.state != "receiving":
         raise Conflict("desk.import_closed")
     uploads.verify(upload, body.sha256)
-    settings = app.settings
-    import_job.start(settings.url, settings.data_dir / FOLDER, upload, settings.time_zone)
+    import_job.start(app, upload, now)
     return _say(uploads, upload, locale)
 
 

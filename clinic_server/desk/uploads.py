@@ -5,12 +5,13 @@ replaced as a whole, so that the page, a second server process and the importing
 all see one truth. Nothing of a file is interpreted here.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import IO, Annotated, Literal
 from uuid import UUID, uuid4
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -53,8 +54,9 @@ class Upload(BaseModel):
     """Why it failed: a code of the locale files."""
     params: dict[str, str] = Field(default_factory=dict)
     recording_id: str | None = None
-    pid: int = 0
-    """Process that stores it."""
+    stored_from: AwareDatetime | None = None
+    """When the newest attempt to store it began."""
+    attempts: int = 0
 
 
 class Uploads:
@@ -102,7 +104,7 @@ class Uploads:
         if sum(one.size_bytes for one in files) > MAX_TOTAL_BYTES:
             raise TooLarge("desk.import_too_large", max_gb=MAX_TOTAL_BYTES // 2**30)
         open_ones = [
-            one for one in self._all() if one.staff_id == staff_id and one.state != "done"
+            one for one in self.all() if one.staff_id == staff_id and one.state != "done"
         ]
         if sum(one.state != "failed" for one in open_ones) >= MAX_OPEN:
             raise TooMany("desk.import_too_many", max=MAX_OPEN, retry_after_s=600)
@@ -206,10 +208,26 @@ class Uploads:
                 file.unlink()
                 raise Unprocessable("desk.import_damaged", name=one.name)
 
+    def lock(self, upload_id: str) -> IO[bytes] | None:
+        """Take the right to store an upload; it ends with this process, however that ends.
+
+        Returns
+        -------
+        file or None
+            To be closed; None while another process has it.
+        """
+        file = (self.place(upload_id) / "lock").open("ab")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return None
+        return file
+
     def clear(self, upload: Upload) -> None:
         """Remove the files; the state stays for a day, to be read."""
-        for one in upload.files:
-            (self.place(upload.id) / one.name).unlink(missing_ok=True)
+        for name in (*(one.name for one in upload.files), "lock"):
+            (self.place(upload.id) / name).unlink(missing_ok=True)
 
     def discard(self, upload: Upload) -> None:
         """Remove an upload altogether."""
@@ -217,12 +235,13 @@ class Uploads:
 
     def sweep(self, now: datetime) -> None:
         """Remove uploads that nobody has touched for a day."""
-        for one in self._all():
+        for one in self.all():
             touched = os.stat(self.place(one.id)).st_mtime
             if now - one.created_at > KEEP and now.timestamp() - touched > 3600:
                 self.discard(one)
 
-    def _all(self) -> list[Upload]:
+    def all(self) -> list[Upload]:
+        """Return everybody's uploads."""
         found = []
         for folder in self._folder.glob("*-*"):
             try:

@@ -24,6 +24,8 @@ LATE_S = 6 * 3600
 FRESH_S = 60
 MAX_PER_ISSUE = 1000
 TOPIC = "samples"
+FILE_SERIAL = "file:"
+"""Begins the serial number of a recording that no unit made."""
 
 
 def announce(
@@ -306,6 +308,8 @@ def close_due(session: Session, now: datetime) -> list[Recording]:
     """
     closed: list[Recording] = []
     for recording in open_recordings(session):
+        if recording.serial.startswith(FILE_SERIAL):
+            continue  # it is being imported, whatever its age
         age_s = (now - recording.started_at).total_seconds()
         if age_s < FULL_DAY_S:
             continue
