@@ -10,6 +10,7 @@ from datetime import datetime
 import numpy as np
 
 from sensors.assembler import Assembler, AssemblerState
+from sensors.charge import ChargeTrend
 from sensors.clock import ClockFit
 from sensors.drivers import Driver, Said
 from sensors.errors import (
@@ -89,6 +90,7 @@ class BlePatch:
         self._closed = asyncio.Event()
         self._events: asyncio.Queue[PatchEvent | None] = asyncio.Queue()
         self._battery = 100
+        self._charge = ChargeTrend()
         self.info: PatchInfo | None = None
         """What the unit said of itself when it was last linked."""
 
@@ -195,7 +197,7 @@ class BlePatch:
 
     async def _come_back(self) -> None:
         """Try until the same unit is there again; say each new reason once."""
-        said = LinkReason.OUT_OF_RANGE
+        said = self._unheard()
         self._events.put_nowait(LinkState(said))
         attempt = 0
         while not self._closed.is_set():
@@ -209,11 +211,18 @@ class BlePatch:
             except (LinkUnavailable, PairingRefused, WrongDevice) as error:
                 _log.info("no link to %s: %s", self._serial, error)
                 reason = _reason(error)
+                if reason is LinkReason.OUT_OF_RANGE:
+                    reason = self._unheard()
                 if reason is not said:
                     said = reason
                     self._events.put_nowait(LinkState(reason))
             else:
                 return
+
+    def _unheard(self) -> LinkReason:
+        """Say why a patch is not heard, as well as it can be told."""
+        empty = self._charge.likely_empty(self._now())
+        return LinkReason.BATTERY_LIKELY_EMPTY if empty else LinkReason.OUT_OF_RANGE
 
     async def _fill_gaps(self) -> None:
         fruitless = 0
@@ -250,6 +259,7 @@ class BlePatch:
                 self._events.put_nowait(Button(sample))
         elif isinstance(said, Battery):
             self._battery = said.percent
+            self._charge.hear(said.percent, self._now())
             self._events.put_nowait(said)
 
     def _take(self, packet: SamplePacket, assembler: Assembler) -> None:

@@ -35,6 +35,9 @@ class LinkReason(StrEnum):
     ADAPTER_ABSENT = "adapter_absent"
     BONDING_REFUSED = "bonding_refused"
     BATTERY_EMPTY = "battery_empty"
+    """The patch said so with its last words."""
+    BATTERY_LIKELY_EMPTY = "battery_likely_empty"
+    """It is not heard, and its charge was falling towards nothing."""
     CLOSED = "closed"
 
 

@@ -24,6 +24,7 @@ from app.i18n import say_day
 from app.state import Status, status_of
 from app.theme import colour
 from clinic_server.wire.care import Contact, PatientTask, TaskKind, TaskState
+from sensors.frames import LinkReason
 
 WORN = (Status.ON, Status.UNWATCHED, Status.NOT_SENT, Status.TIME_TO_RETURN)
 """How the patch sits is said here; elsewhere something graver comes first."""
@@ -89,6 +90,9 @@ def _now(ui: Ui, status: Status, task: PatientTask | None) -> list[ft.Control]:
             return [_do(ui, t("home.pair"), act)]
         case Status.PATCH_OFF:
             return [_stick(ui)]
+        case Status.OUT_OF_RANGE if ui.view.link is LinkReason.BATTERY_LIKELY_EMPTY:
+            how = text(ui, t("home.charge_how"))
+            return [_do(ui, t("radio.battery_likely_empty"), how)]
         case Status.OUT_OF_RANGE:
             return [_do(ui, t("home.come_near"), text(ui, t("home.come_near_how")))]
         case Status.BATTERY_EMPTY:
