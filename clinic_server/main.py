@@ -29,6 +29,7 @@ from clinic_server.console import pages as console_pages
 from clinic_server.console import plan_pages as console_plan_pages
 from clinic_server.console import rehab_pages as console_rehab_pages
 from clinic_server.console import roster as console_roster
+from clinic_server.console import site_replay as console_site_replay
 from clinic_server.console import stream as console_stream
 from clinic_server.console import visit_pages as console_visit_pages
 from clinic_server.console import ward_pages as console_ward_pages
@@ -175,6 +176,7 @@ def create_app(
     clinic = App(settings=settings, db=db, bus=bus, clock=clock, writer=writer)
     live = LiveAnalysis(db, bus, clock, ZoneInfo(settings.time_zone))
     reports = ReportRunner(clinic)
+    replays = console_site_replay.SiteReplay(clinic)
     canary = (_canary_tick(Canary(clinic)),) if settings.canary else ()
     wearers = Tick("analysis.wearer", 60, WearerWatch().sweep)
     ticks = (*TICKS, _report_tick(reports), _PLACE_DIARY, wearers, *canary)
@@ -194,6 +196,7 @@ def create_app(
             runner.stop()
             live.stop()
             reports.close()
+            replays.close()
             writer.stop()
             db.close()
 
@@ -208,6 +211,7 @@ def create_app(
     app.state.clinic = clinic
     app.state.runner = runner
     app.state.live = live
+    app.state.replays = replays
     problems.install(app)
     app.add_middleware(Shield, tls=settings.secure_cookies)
     for router in (system, *ROUTERS):

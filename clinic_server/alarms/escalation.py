@@ -9,13 +9,14 @@ from sqlmodel import Session, col, select
 from clinic_server.alarms.log import act, append
 from clinic_server.alarms.machine import Change, Sweep
 from clinic_server.alarms.models import Alarm, Tier
+from clinic_server.db import Database
 from clinic_server.notify import service as notify_service
 from clinic_server.patients import service as patients_service
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Role, Staff
 
-BATCH = 200
-"""Alarms per sweep: bounds a transaction, not the work (the next sweep goes on)."""
+BATCH = 50
+"""Alarms per sweep: bounds a transaction, not the work (`sweep_all` goes on)."""
 
 
 def sweep(session: Session, now: datetime) -> int:
@@ -52,6 +53,14 @@ def sweep(session: Session, now: datetime) -> int:
     for alarm in due:
         touched += bool(advance(session, alarm, now))
     return touched
+
+
+def sweep_all(db: Database, now: datetime) -> None:
+    """Sweep until nothing is due, each batch on disk before the next begins."""
+    touched = BATCH
+    while touched == BATCH:
+        with db.write() as session:
+            touched = sweep(session, now)
 
 
 def advance(session: Session, alarm: Alarm, now: datetime) -> bool:

@@ -80,6 +80,21 @@ class Preview:
     missed: list[int] = field(default_factory=list)
 
 
+def check(name: str, value: float) -> tuple[str, ...]:
+    """Judge whether a threshold may be so and can be replayed; give warnings.
+
+    Raises
+    ------
+    Unprocessable
+        Of `limits.check`; ``alarms.preview_not_possible`` for a threshold whose evidence
+        is not kept as beats or episodes.
+    """
+    warnings = guard.check(name, value)
+    if set(LIMITS[name].rules.split()) <= NOT_REPLAYED:
+        raise Unprocessable("alarms.preview_not_possible")
+    return warnings
+
+
 def preview(
     session: Session,
     patients: Sequence[Patient],
@@ -89,23 +104,20 @@ def preview(
     since: datetime,
     zone: ZoneInfo,
     now: datetime,
+    budget_s: float = BUDGET_S,
 ) -> Preview:
     """Replay a proposed threshold for patients the caller may see.
 
     Raises
     ------
     Unprocessable
-        Of `limits.check`; ``alarms.preview_not_possible`` for a threshold whose evidence
-        is not kept as beats or episodes.
+        As `check`.
     """
-    warnings = guard.check(name, value)
-    rules = set(LIMITS[name].rules.split())
-    if rules <= NOT_REPLAYED:
-        raise Unprocessable("alarms.preview_not_possible")
+    warnings = check(name, value)
     current = LIMITS[name].default
     found = Preview(name, current, value, warnings)
     counts = {rule: RuleChange(rule) for rule in LIMITS[name].rules.split()}
-    deadline = time.monotonic() + BUDGET_S
+    deadline = time.monotonic() + budget_s
     for patient in patients:
         old = thresholds.limits_for(session, patient, now)
         found.current = current = old[name]

@@ -33,7 +33,8 @@ from tests.factories import FS_HZ
 
 FORK = multiprocessing.get_context("fork")
 KILLS = 20
-ALARMS = 40
+TAKEN = 10
+"""Every tenth alarm is acknowledged before: nobody may be called for it."""
 FAST = [
     {"step": 1, "after_s": 0, "to": ["attending", "duty:1"]},
     {"step": 2, "after_s": 0.5, "to": ["duty:2"]},
@@ -89,18 +90,26 @@ def escalate_for_ever(url: str, log: str) -> None:
         return ""
 
     while True:
-        with db.write() as session:
-            escalation.sweep(session, utc_now())
+        escalation.sweep_all(db, utc_now())
         delivery.deliver(db, utc_now(), "", send)
         time.sleep(0.02)
 
 
 @pytest.mark.kill
-def test_every_open_alarm_reaches_the_last_step_through_kills(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kills", "alarms"),
+    [
+        pytest.param(KILLS, 60, id="ci"),
+        pytest.param(200, 1000, id="full", marks=pytest.mark.bench),
+    ],
+)
+def test_every_open_alarm_reaches_the_last_step_through_kills(
+    tmp_path: Path, kills: int, alarms: int
+) -> None:
     url, log = f"sqlite:///{tmp_path / 'a.sqlite'}", str(tmp_path / "sent")
     db, _ = clinic(url)
     with db.write() as session:
-        for i in range(ALARMS):
+        for i in range(alarms):
             alarm = service.raise_condition(
                 session,
                 rule_id="E10",
@@ -114,14 +123,17 @@ def test_every_open_alarm_reaches_the_last_step_through_kills(tmp_path: Path) ->
             alarm.policy = [dict(step) for step in FAST]
             alarm.next_step_at = utc_now()
             session.add(alarm)
+            if i % TAKEN == 0:
+                person = staff_service.staff_by_id(session, 1)
+                service.acknowledge(session, person, alarm.id or 0, utc_now())
     db.close()
     rng = np.random.default_rng(20261123)
-    for _ in range(KILLS):
-        killed(escalate_for_ever, url, log, after_s=rng.uniform(0.05, 0.6))
+    for _ in range(kills):
+        killed(escalate_for_ever, url, log, after_s=rng.uniform(0.05, 0.8))
     process = FORK.Process(target=escalate_for_ever, args=(url, log), daemon=True)
     process.start()
     db = Database(url, Bus())
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 60 + alarms / 5
     while time.monotonic() < deadline and _unfinished(db):
         time.sleep(0.25)
     os.kill(process.pid or 0, signal.SIGKILL)
@@ -136,10 +148,13 @@ def test_every_open_alarm_reaches_the_last_step_through_kills(tmp_path: Path) ->
             .order_by(col(AlarmEvent.id))
         ):
             steps.setdefault(row.alarm_id, []).append(row.detail["step"])
+        rows = session.exec(select(Alarm).where(Alarm.rule == "E10")).all()
+        held = {row.id for row in rows if row.acknowledged_by is not None}
+        # the raising itself has called the first step of each, before anybody took it
+        assert all(steps.pop(i or 0) == [1] for i in held)
         assert all(taken == [1, 2, 3, 4] for taken in steps.values())
-        assert len(steps) == ALARMS
-        alarms = session.exec(select(Alarm).where(Alarm.rule == "E10")).all()
-        assert all(alarm.notified_at is not None for alarm in alarms)
+        assert len(steps) == len(rows) - len(held) == alarms - len(range(0, alarms, TAKEN))
+        assert all(row.notified_at is not None for row in rows)
         messages = len(
             session.exec(
                 select(OutboxMessage.id).where(OutboxMessage.channel == "sms")
@@ -148,12 +163,17 @@ def test_every_open_alarm_reaches_the_last_step_through_kills(tmp_path: Path) ->
     sent = Counter(Path(log).read_text("utf-8").splitlines())
     assert sum(sent.values()) >= messages
     # the one message in flight when the process dies may go out once more
-    assert sum(sent.values()) - messages <= KILLS + 1
+    doubled = sum(sent.values()) - messages
+    assert doubled <= kills + 1
+    figures = {"kills": kills, "alarms": alarms, "messages": messages, "twice": doubled}
+    print(figures)  # noqa: T201 - what the benchmark is run for
     db.close()
 
 
 def _unfinished(db: Database) -> int:
-    late = (col(Alarm.notified_step) < len(FAST)) | col(Alarm.notified_at).is_(None)
+    late = (
+        (col(Alarm.notified_step) < len(FAST)) & col(Alarm.acknowledged_by).is_(None)
+    ) | col(Alarm.notified_at).is_(None)
     with db.read() as session:
         waiting = session.exec(select(Alarm.id).where(Alarm.rule == "E10", late)).all()
         unsent = session.exec(

@@ -218,6 +218,11 @@ DOORS: dict[str, Door] = {
         body={"patient_id": 1, "name": "tachy_u_bpm", "value": 130, "reason": "x"},
     ),
     "GET /console/patients/{patient_id}/limits": Door(CLINICAL, bound=True),
+    "GET /console/limits": Door(EVERYBODY),
+    "POST /console/limits/site-preview": Door(
+        PHYSICIAN, body={"name": "tachy_u_bpm", "value": 130}
+    ),
+    "GET /console/limits/site-preview/{number}": Door(PHYSICIAN),
     "POST /console/limits/preview": Door(
         PHYSICIAN,
         bound=True,

@@ -1,11 +1,13 @@
-// Thresholds: a change is replayed over the last 24 h before it can be saved.
+// Thresholds: a change is replayed before it can be saved: the last 24 h of one patient, the
+// last 7 days of all patients for the house.
 
 import "./page.js";
-import { post, Refused } from "./api.js";
+import { get, post, Refused } from "./api.js";
 import { $, $$, h, say } from "./dom.js";
 import { t } from "./words.js";
 
-const patient = Number($("#limits").dataset.patient);
+const patient = Number($("#limits").dataset.patient) || null;
+const POLL_MS = 1000;
 const sheet = $("#limit-sheet");
 const [value, reason, expires] = ["value", "reason", "expires"].map((id) => $(`#limit-${id}`));
 const result = $("#limit-result");
@@ -13,6 +15,7 @@ const problem = $("#limit-problem");
 const save = $("#limit-save");
 let row = null;
 let shownFor = null; // the value whose replay is on the screen
+let running = null; // the replay for all patients that is being waited for
 
 function complain(text) {
   say(problem, text);
@@ -27,7 +30,7 @@ function readiness() {
 
 function open(target) {
   row = target;
-  shownFor = null;
+  shownFor = running = null;
   say($("#limit-title"), $("td", row).firstChild.textContent);
   value.value = row.dataset.value;
   value.min = row.dataset.low;
@@ -46,25 +49,63 @@ function open(target) {
 }
 
 function draw(found) {
-  if (!found.hours) {
-    result.replaceChildren(h("p", { text: t("limits.no_ecg") }));
-    return;
+  if (!found?.hours) {
+    return [h("p", { text: t(patient ? "limits.no_ecg" : "limits.no_ecg_site") })];
   }
   const lost = found.missed.length;
-  result.replaceChildren(
-    h("p", { class: "sec", text: t("limits.replayed", { hours: found.hours.toFixed(1) }) }),
+  return [
+    h("p", { class: "sec", text: t(patient ? "limits.replayed" : "limits.replayed_site", {
+      hours: found.hours.toFixed(1), patients: found.patients,
+    }) }),
     found.complete ? null : h("p", { text: t("limits.incomplete") }),
-    h("h3", { text: t("limits.result_title") }),
-    h("ul", { class: "bullets" }, ...found.rules.map((one) => h("li", {
-      text: t("limits.result", one),
-    }))),
+    table(found),
     h(lost ? "strong" : "p", {
       text: lost
         ? t("limits.missed", { n: lost })
         : t("limits.none_missed", { n: found.true_alarms }),
     }),
+    lost ? h("p", { class: "row wrap" }, ...found.missed.map((id) => h("a", {
+      class: "chip", href: `/console/alarms/${id}`, target: "_blank", text: `#${id}`,
+    }))) : null,
     found.warnings.length ? h("p", { text: t("limits.not_recommended") }) : null,
-  );
+  ];
+}
+
+/** Alarms per rule before and after; for the house also how many patients had them. */
+function table(found) {
+  const names = ["rule", "before", "after", ...(patient ? [] : ["patients_before", "patients_after"])];
+  return h("table", { class: "before-after" },
+    h("caption", { text: t("limits.result_title") }),
+    h("thead", {}, h("tr", {}, ...names.map((name) => h("th", {
+      class: name === "rule" ? "" : "right", text: t(`limits.column_${name}`),
+    })))),
+    h("tbody", {}, ...found.rules.map((one) => h("tr", {}, ...names.map((name) => h("td", {
+      class: name === "rule" ? "" : "right num", text: String(one[name]),
+    }))))));
+}
+
+function show(...children) {
+  result.replaceChildren(...children.filter(Boolean));
+}
+
+/** All patients take minutes: a bar fills, and what was found so far is shown. */
+async function replayAll(body) {
+  let job = await post("/console/limits/site-preview", body);
+  running = job.number;
+  const bar = h("progress", { class: "countdown", max: String(Math.max(1, job.patients)) });
+  const words = h("p");
+  while (running === job.number) {
+    bar.value = job.done;
+    say(words, t("limits.replaying_site", { done: job.done, patients: job.patients }));
+    if (job.done >= job.patients) {
+      show(job.failed ? h("p", { text: t("limits.failed", { n: job.failed }) }) : null, ...draw(job.found));
+      return job.failed === 0;
+    }
+    show(words, bar, ...(job.found ? draw(job.found) : []));
+    await new Promise((resolve) => { setTimeout(resolve, POLL_MS); });
+    if (running === job.number) job = await get(`/console/limits/site-preview/${job.number}`);
+  }
+  return false; // another value, or another threshold, is being tried
 }
 
 async function attempt(work) {
@@ -83,14 +124,18 @@ for (const button of $$("[data-change]")) {
 
 value.addEventListener("input", readiness);
 reason.addEventListener("input", readiness);
-$("#limit-cancel").addEventListener("click", () => { sheet.hidden = true; });
+$("#limit-cancel").addEventListener("click", () => {
+  sheet.hidden = true;
+  running = null;
+});
 $("#limit-preview").addEventListener("click", () => attempt(async () => {
   const tried = value.value;
-  result.replaceChildren(h("p", { text: t("limits.replaying") }));
-  const found = await post("/console/limits/preview", {
-    patient_id: patient, name: row.dataset.name, value: Number(tried),
-  });
-  draw(found);
+  const body = { name: row.dataset.name, value: Number(tried) };
+  show(h("p", { text: t("limits.replaying") }));
+  let whole = true;
+  if (patient) show(...draw(await post("/console/limits/preview", { ...body, patient_id: patient })));
+  else whole = await replayAll(body);
+  if (!whole) return;
   shownFor = tried;
   readiness();
 }));
