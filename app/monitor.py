@@ -21,13 +21,14 @@ from sensors.frames import (
     Button,
     EcgFrame,
     Gap,
+    Impedance,
     LeadState,
     LinkReason,
     LinkState,
     PatchInfo,
 )
 from sensors.patch import EcgPatch, LastingPatch
-from sensors.wear import Advice
+from sensors.wear import Advice, WearFault
 
 RING_S = 90.0
 
@@ -83,6 +84,15 @@ class PatchState:
     refused: str | None = None
     """Code of the reason why the patch could not be used."""
     spool_full: bool = False
+    seems_worn: bool = True
+    """Where contact is not measured: the signal is not that of a patch in the air."""
+
+    @property
+    def on_skin(self) -> bool:
+        """Every electrode has contact; by the signal where the make does not measure it."""
+        if self.info is not None and not self.info.measures_contact:
+            return self.seems_worn
+        return bool(self.leads_on) and all(self.leads_on)
 
 
 class Monitor:
@@ -194,6 +204,9 @@ class Monitor:
             case Battery(percent=percent):
                 self.patch.battery_pct = percent
                 self._on_change()
+            case Impedance(kohm=kohm):
+                if self.wearing is not None and self.wearing.hear_impedance(kohm):
+                    self._on_change()
             case LinkState(reason=reason):
                 if self.recorder is not None:
                     await self._spooling(self.recorder.flush)
@@ -216,22 +229,30 @@ class Monitor:
             return
         self._device_end = frame.first_sample + len(frame.counts)
         self.patch.last_frame_at = frame.received_at
-        if frame.contact:
-            self.patch.last_contact_at = frame.received_at
-        if not self.patch.leads_on:  # a patch that never spoke of its leads
-            self.patch.leads_on = (frame.contact,) * len(info.lead_names)
-            self._on_change()
-        said = () if all(self.patch.leads_on) else self.patch.leads_on
-        none = (False,) * len(info.lead_names)
-        leads_on = (True,) * len(none) if frame.contact else said or none
+        leads_on = self._contacts(frame, info)
         if self.wearing is not None and self.wearing.hear(
             frame.first_sample, frame.counts, leads_on
         ):
+            told = self.wearing.guidance
+            self.patch.seems_worn = told is None or told.fault is not WearFault.FLAT
             self._on_change()
+        if frame.contact or (not info.measures_contact and self.patch.seems_worn):
+            self.patch.last_contact_at = frame.received_at
         placed = recorder.sample_of(frame.first_sample)
         if placed is not None:
             lead_mv = (frame.counts[:, 0] / info.gain_counts_per_mv).astype(np.float32)
             ring.put(placed, lead_mv)
+
+    def _contacts(self, frame: EcgFrame, info: PatchInfo) -> tuple[bool, ...]:
+        """Say for each lead whether the signal may be judged as one from skin."""
+        every = (True,) * len(info.lead_names)
+        if not info.measures_contact:
+            return every  # unknown: a patch in the air shows by its signal
+        if not self.patch.leads_on:  # a patch that never spoke of its leads
+            self.patch.leads_on = (frame.contact,) * len(every)
+            self._on_change()
+        said = () if all(self.patch.leads_on) else self.patch.leads_on
+        return every if frame.contact else said or (False,) * len(every)
 
     async def _spooling(self, work: Callable[[], list[Spooled]]) -> None:
         """Run the recorder beside the event loop: a commit waits for the disk."""
@@ -242,11 +263,11 @@ class Monitor:
         if not done:
             return
         meter, rid = self._meter, self.recorder.rid if self.recorder else None
+        unknown = self.patch.info is not None and not self.patch.info.measures_contact
         for one in done:
             if meter is not None and one.rid == rid and not one.late:
-                await asyncio.to_thread(
-                    meter.add, one.first_sample, one.counts, one.contact
-                )
+                contact = one.contact or unknown
+                await asyncio.to_thread(meter.add, one.first_sample, one.counts, contact)
         if meter is not None:
             self.rate = meter.now()
         self._on_change()
@@ -260,7 +281,8 @@ class Monitor:
         """Return an `Advice` and the leads it is about (none named: all of them)."""
         wearing = self.wearing
         if wearing is None or wearing.guidance is None:
-            return Advice.NONE.value, ()
+            poor = wearing is not None and wearing.high_electrodes
+            return (Advice.PRESS_ON if poor else Advice.NONE).value, ()
         leads = wearing.guidance.leads
         named = leads if len(leads) < len(wearing.lead_names) else ()
         names = tuple(wearing.lead_names[lead] for lead in named)

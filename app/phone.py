@@ -410,7 +410,7 @@ class Phone:
             patch_error=patch.refused,
             link=patch.link,
             link_since=patch.link_since,
-            on_skin=bool(patch.leads_on) and all(patch.leads_on),
+            on_skin=patch.on_skin,
             off_since=patch.last_contact_at,
             last_frame_at=patch.last_frame_at,
             battery_pct=patch.battery_pct,

@@ -4,6 +4,8 @@ import numpy as np
 
 from sensors.frames import Counts
 from sensors.wear import (
+    HIGH_KOHM,
+    HIGH_TIMES,
     SIGNAL_CHECK_S,
     WINDOW_S,
     Advice,
@@ -42,8 +44,11 @@ class Wearing:
         self._wanted_n = 0
         self._first_wanted = 0
         self._end = 0
+        self._high: list[set[int]] = []
         self.guidance: Guidance | None = None
         """What the wearer should do now; None: it sits well."""
+        self.high_electrodes: tuple[int, ...] = ()
+        """Numbers, from 1, of electrodes whose skin contact is poor though not lost."""
 
     def hear(self, first_sample: int, counts: Counts, leads_on: tuple[bool, ...]) -> bool:
         """Take consecutive live samples.
@@ -81,6 +86,14 @@ class Wearing:
             return False
         self.guidance = None if guidance.advice is Advice.NONE else guidance
         return True
+
+    def hear_impedance(self, kohm: tuple[float | None, ...]) -> bool:
+        """Take what the electrodes measure; True when other ones are poor than before."""
+        high = {k for k, value in enumerate(kohm, 1) if (value or 0.0) > HIGH_KOHM}
+        self._high = [*self._high, high][-HIGH_TIMES:]
+        poor = set.intersection(*self._high) if len(self._high) == HIGH_TIMES else set()
+        before, self.high_electrodes = self.high_electrodes, tuple(sorted(poor))
+        return before != self.high_electrodes
 
     def begin_check(self, whole_s: float = SIGNAL_CHECK_S) -> None:
         """Begin the check of a minute (``whole_s``) with what comes from now on."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sensors.drivers import ANSWER_S, Answers, OnSaid, follow_battery, tolerant
 from sensors.errors import BadPacket, LinkUnavailable, PairingRefused, WrongDevice
-from sensors.frames import LinkReason, PatchInfo
+from sensors.frames import Impedance, LinkReason, PatchInfo
 from sensors.link import GattLink
 from sensors.packets import FetchRequest, Press
 from sensors.profiles import anxin_pairing as pairing
@@ -51,8 +51,6 @@ class AnxinDriver:
         self._info: anxin.UnitInfo | None = None
         self._presses: tuple[int, int] | None = None
         self._fetched = asyncio.Event()
-        self.impedance_dkohm: tuple[int, ...] = ()
-        """Per electrode in 0.1 kilo-ohm, as last said; empty before."""
 
     async def begin(self, link: GattLink, on_said: OnSaid) -> PatchInfo:
         """See `sensors.drivers.Driver.begin`.
@@ -143,7 +141,14 @@ class AnxinDriver:
 
     def _see(self, data: bytes, on_said: OnSaid) -> None:
         status = anxin.decode_status(data)
-        self.impedance_dkohm = status.impedance_dkohm
+        on_said(
+            Impedance(
+                tuple(
+                    None if value == anxin.UNKNOWN_IMPEDANCE else value / 10
+                    for value in status.impedance_dkohm
+                )
+            )
+        )
         presses = (status.epoch, status.presses)
         known, self._presses = self._presses, presses
         # The first status after a start of the app is where counting begins.

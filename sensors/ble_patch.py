@@ -261,6 +261,8 @@ class BlePatch:
             self._battery = said.percent
             self._charge.hear(said.percent, self._now())
             self._events.put_nowait(said)
+        else:
+            self._events.put_nowait(said)
 
     def _take(self, packet: SamplePacket, assembler: Assembler) -> None:
         if self._events.qsize() > MAX_WAITING_EVENTS:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from sensors.errors import BadPacket, LinkUnavailable
-from sensors.frames import Battery, LinkReason, PatchInfo
+from sensors.frames import Battery, Impedance, LinkReason, PatchInfo
 from sensors.link import GattLink, OnValue
 from sensors.packets import FetchRequest, Press, SamplePacket
 from sensors.profiles import heart_rate, movesense, polar_pmd
@@ -16,7 +16,7 @@ from sensors.timestamps import TimestampCounter
 
 ANSWER_S = 8.0  # patience with a control point; radios retry for up to 6 s by themselves
 
-Said = SamplePacket | Battery | Press
+Said = SamplePacket | Battery | Impedance | Press
 OnSaid = Callable[[Said], None]
 
 
@@ -206,6 +206,7 @@ class MovesenseDriver:
             fs_hz=float(self._rate_hz),
             lead_names=("ECG",),
             gain_counts_per_mv=movesense.GAIN_COUNTS_PER_MV,
+            measures_contact=False,
         )
 
     def _packet(self, message: movesense.EcgNotification) -> SamplePacket:

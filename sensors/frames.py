@@ -51,6 +51,9 @@ class PatchInfo:
     fs_hz: float
     lead_names: tuple[str, ...]
     gain_counts_per_mv: float
+    measures_contact: bool = True
+    """False: the make cannot tell skin from air; its frames claim no contact, and what can
+    be said of its seat comes from the signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,14 @@ class Battery:
 
 
 @dataclass(frozen=True, slots=True)
+class Impedance:
+    """Between skin and electrodes, where the make measures it."""
+
+    kohm: tuple[float | None, ...]
+    """Per electrode; None: not measured now."""
+
+
+@dataclass(frozen=True, slots=True)
 class LinkState:
     """The radio link came or went."""
 
@@ -107,4 +118,4 @@ class Button:
     sample: int
 
 
-PatchEvent = EcgFrame | Gap | LeadState | Battery | LinkState | Button
+PatchEvent = EcgFrame | Gap | LeadState | Battery | Impedance | LinkState | Button

@@ -18,4 +18,9 @@ def wear_card(ui: Ui) -> ft.Control | None:
     if ui.view.wear_leads:
         leads = ui.t("wear.leads", leads="、".join(ui.view.wear_leads))
         lines.append(text(ui, leads, SECONDARY, color="ink2"))
+    wearing = ui.phone.monitor.wearing
+    if wearing is not None and wearing.high_electrodes:
+        numbers = "、".join(str(number) for number in wearing.high_electrodes)
+        words = ui.t("wear.electrodes", numbers=numbers)
+        lines.append(text(ui, words, SECONDARY, color="ink2"))
     return card(*lines, ground="care-tint", edge="care", gap=6)

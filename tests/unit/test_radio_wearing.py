@@ -10,6 +10,10 @@ from app.i18n import catalogue
 from app.monitor import Monitor
 from app.spool import Spool
 from app.wearing import Wearing
+from clinic_server.wire.ecg import decode_segment
+from sensors.anxin_driver import AnxinDriver
+from sensors.frames import EcgFrame, Impedance, PatchInfo
+from sensors.profiles import anxin_patch as anxin
 from sensors.virtual.faults import Fault, FaultKind, FaultScript
 from sensors.virtual.hearts import named_heart
 from sensors.virtual.patch import VirtualPatch, Wear
@@ -111,3 +115,67 @@ def test_the_monitor_gives_the_advice_of_the_patch_it_hears(tmp_path):
     spool.close()
     assert ("press_on", ()) in changes
     assert monitor.wear_advice() == ("none", ())
+
+
+class Blind:
+    """A patch that cannot tell skin from air: 40 s of heart, 40 s of nothing."""
+
+    def __init__(self) -> None:
+        self.counts = named_heart("sinus_calm").read(round(80 * FS)).counts
+        self.counts[round(40 * FS) :] = 0
+        self.shown: list[bool] = []
+        self.monitor: Monitor | None = None
+
+    async def connect(self) -> PatchInfo:
+        return PatchInfo("1", "m", "1", FS, ("ECG",), 400.0, measures_contact=False)
+
+    async def events(self):
+        for first in range(0, len(self.counts), round(FS)):
+            at = datetime.now(UTC)
+            yield EcgFrame(first, self.counts[first : first + round(FS)], at, contact=False)
+            assert self.monitor is not None
+            self.shown.append(self.monitor.patch.on_skin)
+
+    async def close(self) -> None:
+        return
+
+
+def test_a_make_without_contact_is_judged_by_its_signal_and_claims_no_contact(tmp_path):
+    spool = Spool(tmp_path / "spool.sqlite", 10**8)
+    patch = Blind()
+    patch.monitor = monitor = Monitor(
+        spool,
+        clock=lambda: datetime.now(UTC),
+        mono_s=lambda: 1.0,
+        segment_s=5.0,
+        max_s=86_400.0,
+        on_change=lambda: None,
+    )
+    asyncio.run(monitor.run(patch, "1"))
+    assert all(patch.shown[:40]), "not off merely because nobody measures"
+    assert not patch.shown[-1], "a flat line is no heart"
+    assert monitor.wear_advice() == ("replace", ())
+    assert monitor.patch.leads_on == (), "unknown is not reported as off"
+    segment = spool.newest()
+    assert segment is not None
+    assert not decode_segment(segment.body)[0].contact, "no proof for an asystole alarm"
+    spool.close()
+
+
+def test_an_electrode_with_a_high_impedance_is_named_until_it_sits():
+    wearing = worn()
+    assert not wearing.hear_impedance((6.0, 900.0, None))
+    assert wearing.hear_impedance((6.0, 900.0, None))
+    assert wearing.high_electrodes == (2,)
+    assert not wearing.hear_impedance((700.0, 900.0, None)), "once may be a movement"
+    assert wearing.hear_impedance((8.0, 40.0, None))
+    assert wearing.high_electrodes == ()
+
+
+def test_the_impedance_of_a_unit_reaches_the_wearer():
+    """Over the profile: what STATUS says in 0.1 kilo-ohm, 0xFFFF where unknown."""
+    driver = AnxinDriver("1", "7K2F011VX9")
+    status = anxin.UnitStatus(80, 1, 1, 0, 0, 0, (65, 9000, anxin.UNKNOWN_IMPEDANCE))
+    said: list = []
+    driver._see(anxin.encode_status(status), said.append)
+    assert said == [Impedance((6.5, 900.0, None))]
