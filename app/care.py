@@ -15,9 +15,10 @@ from app.consents import Consents
 from app.diary import Diary
 from app.errors import ServerRefused
 from app.first_day import FirstDay
+from app.helper import Helper
 from app.notebook import Message, Notebook
 from app.rehab import RehabDesk
-from app.reminders import SNOOZE, heard_with, owed, what_now
+from app.reminders import SNOOZE, Ring, heard_with, owed, what_now
 from app.sos import SosDesk
 from app.spool import Spool
 from clinic_server.wire.care import (
@@ -32,10 +33,17 @@ from clinic_server.wire.care import (
     TaskState,
 )
 from clinic_server.wire.consent import ConsentPut
+from clinic_server.wire.consult import Consult, ConsultCreate
 from clinic_server.wire.diary import DiaryNote
 from clinic_server.wire.rehab import RehabSummary
+from clinic_server.wire.trace import HelperAct, HelperNote
 
+CLOCK_TOLERANCE = timedelta(seconds=60)
+"""A clock nearer to the clinic's is right: the answer itself takes a while."""
+FINAL = frozenset({"consults.too_many"})
+"""Refusals that time alone does not lift, and that must not hold up what waits behind."""
 _INBOX: TypeAdapter[list[Advice]] = TypeAdapter(list[Advice])
+_CONSULTS: TypeAdapter[list[Consult]] = TypeAdapter(list[Consult])
 
 
 class Care:
@@ -71,26 +79,40 @@ class Care:
         self.diary = Diary(notebook)
         self.consents = Consents(notebook)
         self.first_day = FirstDay(notebook)
-        self.rehab = RehabDesk(notebook, api.rehab_gate, clock)
+        self.helper = Helper(notebook)
+        self.rehab = RehabDesk(notebook, api.rehab_gate, self.now)
         self.home: Home | None = None
         self.asked_at: datetime | None = None
         """When the clinic last answered."""
+        self.clock_off = timedelta(0)
+        """How far this phone's clock is behind the clinic's; zero while it is near."""
         remembered = notebook.get("home")
         if remembered is not None:
             self.home = Home.model_validate(remembered)
         self.inbox: list[Advice] = _INBOX.validate_python(notebook.get("inbox", []))
+        self.consults: list[Consult] = _CONSULTS.validate_python(
+            notebook.get("consults", [])
+        )
         self._heard = {(int(i), int(n)) for i, n in notebook.get("heard", [])}
         self._ringing: set[int] = set()
+        self._to_sound: list[Ring] = []
         self.refused: str | None = None
         """Code of the last message the clinic refused."""
+
+    def now(self) -> datetime:
+        """Return the clinic's time: the phone's clock may be wrong."""
+        return self._clock() + self.clock_off
 
     async def refresh(self) -> None:
         """Ask the clinic how things are; remember it."""
         home = await self._api.home()
+        off = home.server_at - self._clock()
+        self.clock_off = off if abs(off) > CLOCK_TOLERANCE else timedelta(0)
         changed = self.home is None or home.unread != self.home.unread
         if changed or {a.read_at is None for a in self.inbox} != {home.unread > 0}:
             self.inbox = await self._api.inbox()
             self._notebook.put("inbox", [a.model_dump(mode="json") for a in self.inbox])
+            await self.refresh_consults()
         steady = home.model_dump(mode="json", exclude={"server_at", "last_sample_at"})
         known = self.home and self.home.model_dump(
             mode="json", exclude={"server_at", "last_sample_at"}
@@ -101,13 +123,35 @@ class Care:
         self.asked_at = self._clock()
         self.ring()
 
+    async def refresh_consults(self) -> None:
+        """Ask the clinic which questions it has; remember it."""
+        self.consults = await self._api.consults()
+        told = [consult.model_dump(mode="json") for consult in self.consults]
+        self._notebook.put("consults", told)
+
+    def ask_doctor(self, question: ConsultCreate) -> None:
+        """Queue a question about a stretch of ECG."""
+        self._notebook.post("consult", "", question.model_dump_json())
+        self._note_help(HelperAct.CONSULT)
+
+    def questions_waiting(self) -> list[ConsultCreate]:
+        """Return the questions that are not at the clinic yet."""
+        return [
+            ConsultCreate.model_validate_json(message.body)
+            for message in self._notebook.messages()
+            if message.kind == "consult"
+        ]
+
+    def _note_help(self, act: HelperAct) -> None:
+        self.helper.note(act, self.now())
+
     def tasks(self) -> tuple[PatientTask, ...]:
         """Return the plan's tasks; what was done here is done before the clinic knows."""
         if self.home is None:
             return ()
         done = {int(m.target) for m in self._notebook.messages() if m.kind == "done"}
         return tuple(
-            task.model_copy(update={"state": TaskState.DONE, "done_at": self._clock()})
+            task.model_copy(update={"state": TaskState.DONE, "done_at": self.now()})
             if task.id in done
             else task
             for task in self.home.tasks
@@ -115,7 +159,7 @@ class Care:
 
     def task_now(self) -> PatientTask | None:
         """Return the one thing to do now; a snoozed one steps back."""
-        now = self._clock()
+        now = self.now()
         asleep = {
             int(i)
             for i, at in self._notebook.get("snoozed", {}).items()
@@ -132,10 +176,11 @@ class Care:
             for i, at in self._notebook.get("snoozed", {}).items()
         }
         tasks = self.tasks()
-        rings = owed(tasks, self._heard, snoozed, self._clock(), self.zone)
+        rings = owed(tasks, self._heard, snoozed, self.now(), self.zone)
         for ring in rings:
             self._heard = heard_with(self._heard, ring)
             self._ringing.add(ring.task_id)
+            self._to_sound.append(ring)
             snoozed.pop(ring.task_id, None)
         if rings:
             self._notebook.put("heard", sorted(self._heard))
@@ -144,21 +189,28 @@ class Care:
         self._ringing &= still
         return tuple(sorted(self._ringing))
 
+    def rings(self) -> list[Ring]:
+        """Take the reminders that sound now; each is given once."""
+        self.ring()
+        rings, self._to_sound = self._to_sound, []
+        return rings
+
     def snooze(self, task_id: int) -> None:
         """Ring again in ten minutes."""
         self._ringing.discard(task_id)
         snoozed = self._notebook.get("snoozed", {})
-        snoozed[str(task_id)] = (self._clock() + SNOOZE).isoformat()
+        snoozed[str(task_id)] = (self.now() + SNOOZE).isoformat()
         self._notebook.put("snoozed", snoozed)
 
     def done(self, task_id: int, done: TaskDone) -> None:
         """Note that a task was done; it is sent when there is a line."""
         self._ringing.discard(task_id)
         self._notebook.post("done", str(task_id), done.model_dump_json())
+        self._note_help(HelperAct.DONE)
 
     def read(self, advice_id: int, reply: AdviceReply) -> None:
         """Note that an answer was opened, and the wearer's reply to it."""
-        now = self._clock()
+        now = self.now()
         self.inbox = [
             advice.model_copy(
                 update={
@@ -172,6 +224,7 @@ class Care:
         ]
         self._notebook.put("inbox", [a.model_dump(mode="json") for a in self.inbox])
         self._notebook.post("read", str(advice_id), reply.model_dump_json())
+        self._note_help(HelperAct.READ)
 
     def unread(self) -> int:
         """Count the answers that were not opened."""
@@ -195,7 +248,8 @@ class Care:
             except ServerRefused as refused:
                 # a call for help is never dropped but for a mistake in the call itself
                 keep = message.kind == "sos" and refused.problem.status != 422
-                if refused.passing or refused.revoked or keep:
+                passing = refused.passing and refused.problem.code not in FINAL
+                if passing or refused.revoked or keep:
                     raise
                 self.refused = refused.problem.code
                 if message.kind == "diary":
@@ -222,14 +276,22 @@ class Care:
             case "rehab":
                 summary = RehabSummary.model_validate_json(message.body)
                 await self._api.rehab_summary(int(message.target), summary)
+            case "consult":
+                question = ConsultCreate.model_validate_json(message.body)
+                await self._api.ask_doctor(question)
+                await self.refresh_consults()
+            case "help":
+                await self._api.helped(HelperNote.model_validate_json(message.body))
 
     async def family(self) -> list[FamilyLinkView]:
         """Return the relatives' links."""
         return await self._api.family()
 
-    async def invite(self, label: str, level: int, days: int) -> FamilyLinkView:
+    async def invite(
+        self, label: str, level: int, days: int, pin: str | None = None
+    ) -> FamilyLinkView:
         """Let a relative look; the address is in this answer only."""
-        link = FamilyLinkCreate(label=label, level=level, days=days)
+        link = FamilyLinkCreate(label=label, level=level, days=days, pin=pin)
         return await self._api.family_create(link)
 
     async def uninvite(self, link_id: int) -> None:
@@ -239,6 +301,7 @@ class Care:
     def forget(self) -> None:
         """Drop what belonged to a loan that ended."""
         self.home, self.inbox, self.asked_at = None, [], None
+        self.consults = []
         self._heard, self._ringing = set(), set()
         self.rehab.leave()
         for name in (
@@ -250,6 +313,8 @@ class Care:
             "consents",
             "diary",
             "diary_refused",
+            "consults",
+            "helper",
         ):
             self._notebook.drop(name)
         for message in self._notebook.messages():

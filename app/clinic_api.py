@@ -25,6 +25,7 @@ from clinic_server.wire.care import (
     TaskDone,
 )
 from clinic_server.wire.consent import ConsentPut, ConsentState
+from clinic_server.wire.consult import Consult, ConsultAsked, ConsultCreate, Screening
 from clinic_server.wire.diary import DiaryEntryView, DiaryNote
 from clinic_server.wire.ecg import (
     SHA256_HEADER,
@@ -35,7 +36,14 @@ from clinic_server.wire.ecg import (
 )
 from clinic_server.wire.enrolment import EnrolRequest, EnrolResponse
 from clinic_server.wire.problem import Problem
-from clinic_server.wire.rehab import RehabAsk, RehabGate, RehabRecord, RehabSummary
+from clinic_server.wire.rehab import (
+    RehabAsk,
+    RehabGate,
+    RehabProgress,
+    RehabRecord,
+    RehabSummary,
+)
+from clinic_server.wire.trace import HelperNote, Trace
 
 T = TypeVar("T")
 Transport = httpx.AsyncBaseTransport
@@ -210,6 +218,32 @@ class ClinicApi:
     async def decide(self, put: ConsentPut) -> list[ConsentState]:
         """Hand in decisions about purposes."""
         return await self._get(list[ConsentState], "PUT", "/api/me/consents", put)
+
+    async def ask_doctor(self, question: ConsultCreate) -> ConsultAsked:
+        """Ask about a stretch of ECG; asking the same twice asks once."""
+        return await self._get(ConsultAsked, "POST", "/api/me/consults", question)
+
+    async def consults(self) -> list[Consult]:
+        """Return what was asked, newest first."""
+        return await self._get(list[Consult], "GET", "/api/me/consults")
+
+    async def screening(self, rid: str, first_sample: int, end_sample: int) -> Screening:
+        """Ask what the machine makes of a stretch."""
+        query = f"first={first_sample}&end={end_sample}"
+        path = f"/api/me/recordings/{rid}/screening?{query}"
+        return await self._get(Screening, "GET", path)
+
+    async def traces(self) -> list[Trace]:
+        """Return who looked at the wearer's data."""
+        return await self._get(list[Trace], "GET", "/api/me/traces")
+
+    async def helped(self, note: HelperNote) -> None:
+        """Say what a relative did on this phone."""
+        await self._call("POST", "/api/me/help", None, note)
+
+    async def rehab(self) -> RehabProgress:
+        """Return how far the wearer got."""
+        return await self._get(RehabProgress, "GET", "/api/me/rehab")
 
     async def rehab_gate(self, ask: RehabAsk) -> RehabGate:
         """Ask whether a session may start."""

@@ -2,7 +2,7 @@
 
 from app.notebook import Notebook
 
-STEPS: tuple[str, ...] = ("consent", "wear", "check", "teach", "practise")
+STEPS: tuple[str, ...] = ("consent", "wear", "check", "teach", "practise", "reach")
 _NOTE = "first_day"
 
 
@@ -20,7 +20,7 @@ class FirstDay:
 
     def step(self) -> str | None:
         """Return the step to do; None: all done, or there is no loan."""
-        if self._notebook.get("token") is None:
+        if self._notebook.get("unit") is None:
             return None
         known = self._notebook.get(_NOTE, {})
         if known.get("loan") != self._loan():

@@ -36,9 +36,10 @@ def read_wearers(path: Path) -> list[PhoneConfig]:
     Parameters
     ----------
     path : Path
-        JSON: ``{"wearers": [{"id", "name", "code", "box_code"}]}``; ``code`` is from the
-        device desk, ``box_code`` the text of the QR code on the patch's box (makes
-        without a code have none).
+        JSON: ``{"wearers": [{"id", "name", "code", "box_code", "pair"}]}``; ``code`` is
+        from the device desk, ``box_code`` the text of the QR code on the patch's box
+        (makes without a code have none). With ``"pair": false`` the patch is chosen, and
+        its code typed, on the screen.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def read_wearers(path: Path) -> list[PhoneConfig]:
 
 
 def _wearer(entry: dict[str, object]) -> PhoneConfig:
-    known = {"id", "name", "code", "box_code"}
+    known = {"id", "name", "code", "box_code", "pair"}
     if set(entry) - known:
         raise BadConfig(reason="unknown field", fields=sorted(set(entry) - known))
     wearer_id, box_code = str(entry["id"]), entry.get("box_code")
@@ -73,6 +74,7 @@ def _wearer(entry: dict[str, object]) -> PhoneConfig:
         patch=None,
         code=str(entry["code"]),
         box_code=None if box_code is None else str(box_code),
+        pair=bool(entry.get("pair", True)),
     )
 
 

@@ -1,7 +1,8 @@
 """Heart rate on the phone: counting only, no rhythm, no diagnosis.
 
 The beats come from `analytics.live`, the same function the clinic uses; the phone throws
-everything away but their distances and the signal's grade.
+everything away but their distances, the signal's grade, and which rhythms began lately:
+a rehab session stops on some of them, by the clinic's list. No screen names them.
 """
 
 from collections import deque
@@ -11,7 +12,7 @@ from enum import StrEnum
 import numpy as np
 
 from analytics import live
-from analytics.types import Beat, Block, QualityWindow
+from analytics.types import Beat, Block, EpisodeEvent, QualityWindow
 from analytics.vocabulary import Grade
 from sensors.frames import Counts
 
@@ -34,6 +35,8 @@ class HeartRate:
 
     bpm: int | None
     trust: Trust
+    began: tuple[tuple[str, int], ...] = ()
+    """Rhythms that began lately: `analytics.vocabulary.Rhythm` code and onset sample."""
 
 
 class HeartRateMeter:
@@ -54,6 +57,7 @@ class HeartRateMeter:
         self._gain = gain_counts_per_mv
         self._state = live.start(fs_hz, n_leads=n_leads)
         self._beats: deque[Beat] = deque(maxlen=60)
+        self._began: deque[tuple[str, int]] = deque(maxlen=20)
         self._grade: Grade | None = None
         self._end = 0
 
@@ -68,16 +72,19 @@ class HeartRateMeter:
                 self._beats.append(event)
             elif isinstance(event, QualityWindow):
                 self._grade = event.grade
+            elif isinstance(event, EpisodeEvent) and event.phase == "opened":
+                self._began.append((event.episode.rhythm.value, event.episode.onset_sample))
 
     def now(self) -> HeartRate:
         """Return the rate over the last beats, or none when it cannot be counted."""
+        began = tuple(self._began)
         recent_after = self._end - (WINDOW_S + STALE_S) * self._fs_hz
         beats = [b for b in self._beats if b.sample >= recent_after]
         intervals = [b.rr_ms for b in beats if b.rr_ms is not None and b.usable]
         if not beats or self._end - beats[-1].sample > STALE_S * self._fs_hz:
-            return HeartRate(None, Trust.NONE)
+            return HeartRate(None, Trust.NONE, began)
         if len(intervals) < MIN_INTERVALS:
-            return HeartRate(None, Trust.NONE)
+            return HeartRate(None, Trust.NONE, began)
         bpm = round(60_000.0 / float(np.mean(intervals)))
         good = self._grade in (None, Grade.A, Grade.B)
-        return HeartRate(bpm, Trust.GOOD if good else Trust.POOR)
+        return HeartRate(bpm, Trust.GOOD if good else Trust.POOR, began)

@@ -1,6 +1,7 @@
 """The app on a screen: which screen is shown, in which language and size."""
 
 import asyncio
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,18 +12,25 @@ from app.components.kit import Ui
 from app.i18n import resolve
 from app.phone import Phone
 from app.theme import FONT, SCHEME, TEXT_SCALES, colour
+from app.views.ask import Ask
 from app.views.consents import Consents
 from app.views.diary import Diary
+from app.views.family import Family
 from app.views.first_day import FirstDay
+from app.views.give_back import GiveBack
+from app.views.helper import HelperPage
 from app.views.home import home
 from app.views.inbox import Answer, inbox
 from app.views.live import live
-from app.views.me import Family, me, plan
+from app.views.me import me
 from app.views.pair import Check, Pair
+from app.views.plan import plan
+from app.views.reach import reach
 from app.views.rehab import rehab
 from app.views.results import results
 from app.views.sos import sos, sos_ask
 from app.views.task import task
+from app.views.traces import Traces
 
 TICK_S = 1.0
 
@@ -43,15 +51,27 @@ _SCREENS: Mapping[str, Callable[[Ui], ft.Control]] = {
     "first_day": FirstDay,
     "rehab": rehab,
     "results": results,
+    "ask": Ask,
+    "traces": Traces,
+    "helper": HelperPage,
+    "give_back": GiveBack,
+    "reach": reach,
 }
+BIG_SCALE = 1.5
 
 
-def _first_place() -> tuple[str, int | None]:
-    return "home", None
+def _first_place(asked: str) -> tuple[str, int | None]:
+    """Read ``screen`` or ``screen:number``."""
+    screen, _, number = asked.partition(":")
+    if screen != "answer" and screen not in _SCREENS:
+        return "home", None
+    return screen, int(number) if number.isdecimal() else None
 
 
 @ft.component
-def App(phone: Phone, language: str | None, size: float | None) -> ft.Control:
+def App(
+    phone: Phone, language: str | None, size: float | None, start_at: str = "home"
+) -> ft.Control:
     """One wearer's app.
 
     Parameters
@@ -60,9 +80,12 @@ def App(phone: Phone, language: str | None, size: float | None) -> ft.Control:
         Whose it is.
     language, size
         Asked for by the address of the page; otherwise as remembered.
+    start_at : str
+        Screen to begin with.
     """
     view, set_view = use_value(phone.view)
-    place, set_place = use_value(_first_place)
+    place, set_place = use_value(functools.partial(_first_place, start_at))
+    big, set_big = ft.use_state(bool(phone.notebook.get("big", False)))
     locale, set_locale = ft.use_state(resolve(language or phone.locale))
     scale, set_scale = ft.use_state(size or float(phone.notebook.get("scale", 1.0)))
     page = ft.context.page
@@ -92,9 +115,13 @@ def App(phone: Phone, language: str | None, size: float | None) -> ft.Control:
         if name == "locale":
             phone.set_locale(str(value))
             set_locale(resolve(str(value)))
-        else:
-            phone.notebook.put("scale", float(value))
+            return
+        phone.notebook.put(name, value)
+        if name == "scale":
             set_scale(float(value))
+        if name == "big":
+            set_big(bool(value))
+        set_view(phone.view())
 
     def launch(number: str) -> None:
         address = "tel:" + "".join(c for c in number if c.isdigit() or c == "+")
@@ -107,7 +134,7 @@ def App(phone: Phone, language: str | None, size: float | None) -> ft.Control:
         phone=phone,
         view=view,
         locale=locale,
-        scale=scale,
+        scale=max(scale, BIG_SCALE) if big else scale,
         width=width,
         screen=screen,
         argument=argument,
@@ -115,6 +142,7 @@ def App(phone: Phone, language: str | None, size: float | None) -> ft.Control:
         refresh=lambda: set_view(phone.view()),
         launch=launch,
         prefer=prefer,
+        big=big,
     )
     if screen == "answer":
         advice = next((a for a in view.inbox if a.id == argument), None)
@@ -134,8 +162,8 @@ def open_page(page: ft.Page, phones: Mapping[str, Phone], fonts: dict[str, str])
     Parameters
     ----------
     page : ft.Page
-        Its route names the phone: ``/<id>`` or ``/?phone=<id>``; ``lang`` and ``text``
-        (percent) may be added.
+        Its route names the phone: ``/<id>`` or ``/?phone=<id>``; ``lang``, ``text``
+        (percent) and ``at`` (a screen, ``task:7``) may be added.
     phones : mapping of str to Phone
         The phones of this process.
     fonts : dict
@@ -155,4 +183,4 @@ def open_page(page: ft.Page, phones: Mapping[str, Phone], fonts: dict[str, str])
     size = int(percent) / 100 if percent.isdigit() else None
     if size is not None and not TEXT_SCALES[0] <= size <= TEXT_SCALES[-1]:
         size = None
-    page.render(lambda: App(phone, asked.get("lang"), size))
+    page.render(lambda: App(phone, asked.get("lang"), size, asked.get("at", "home")))

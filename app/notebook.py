@@ -1,4 +1,4 @@
-"""What the phone must remember besides ECG: its token, choices, and messages to send.
+"""What the phone must remember besides ECG: the loan, choices, and messages to send.
 
 Messages (an SOS, an answer that was read, a task that was done) wait here until the clinic
 took them, so they survive no network, a restart and ``kill -9``.
@@ -7,10 +7,12 @@ took them, so they survive no network, a restart and ``kill -9``.
 import json
 import sqlite3
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.erasing import erase
 from app.errors import SpoolDamaged
 
 _SCHEMA = """
@@ -27,7 +29,8 @@ class Message:
 
     place: int
     kind: str
-    """``sos``, ``read``, ``done``, ``diary``, ``consents`` or ``rehab``."""
+    """``sos``, ``read``, ``done``, ``diary``, ``consents``, ``rehab``, ``consult`` or
+    ``help``."""
     target: str
     body: str
     """JSON of the wire model."""
@@ -39,7 +42,7 @@ class Notebook:
     Parameters
     ----------
     path : Path
-        Its file, readable by its owner only: it holds the token of the loan.
+        Its file, readable by its owner only.
     """
 
     def __init__(self, path: Path) -> None:
@@ -98,6 +101,15 @@ class Notebook:
         """Drop a message the clinic took, or refused for good."""
         with self._lock:
             self._db.execute("DELETE FROM message WHERE place=?", (place,))
+
+    def erase(self, keep: Collection[str] = ()) -> None:
+        """Forget everything but the notes of these names; the file keeps no trace."""
+        with self._lock:
+            kept = {name: self.get(name) for name in keep}
+            erase(self._db)
+            for name, value in kept.items():
+                if value is not None:
+                    self.put(name, value)
 
     def close(self) -> None:
         """Close the file."""

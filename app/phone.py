@@ -7,53 +7,40 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from app.battery import BatteryForecast
+from app.attendant import Attendant
 from app.care import Care
 from app.clinic_api import ClinicApi, Line, Transport
-from app.errors import AppError, NotEnrolled, Offline, ServerRefused
+from app.errors import AppError, NotEnrolled, ServerRefused
+from app.loan import Loan
 from app.monitor import Monitor
 from app.notebook import Notebook
-from app.patches import Found, PatchSpec, Surroundings, VirtualRoom, read_code
+from app.patches import Found, Surroundings, VirtualRoom, read_code
+from app.phone_config import PhoneConfig as PhoneConfig
+from app.ports import Device, FileSecrets, NoDevice
+from app.repeater import Repeater
+from app.reporter import Reporter
 from app.settings import VERSION, Settings
 from app.spool import Spool
 from app.state import PhoneView
 from app.uplink import Uplink
-from clinic_server.wire.care import Contact, PhoneReport
+from clinic_server.wire.care import Contact, PhoneReport, Place
+from clinic_server.wire.consent import Purpose
 from clinic_server.wire.enrolment import EnrolRequest, EnrolResponse, IssuedUnit
+from clinic_server.wire.trace import HelperAct
 from sensors.errors import SensorError
 from sensors.makes import parse_box_code
 
 _LOG = logging.getLogger(__name__)
 RECONNECT_S = 2.0
 REFUSED_S = 30.0
-MESSAGE_RETRY_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneConfig:
-    """One phone of a process."""
-
-    id: str
-    name: str
-    """Whose phone it is, on the list of this host."""
-    patch: PatchSpec | None
-    """The virtual patch on the chest; None: a real one, reached by radio."""
-    code: str | None = None
-    """Pairing code from the desk, used once."""
-    token: str | None = None
-    """Token of a loan that was enrolled elsewhere; needs ``unit`` too."""
-    unit: IssuedUnit | None = None
-    pair: bool = True
-    """Pair with the issued unit without asking."""
-    box_code: str | None = None
-    """What is printed on the box of the patch, ``ANXIN-PATCH:<serial>:<code>``."""
+LOAN_ENDED = "devices.loan_ended"
 
 
 class Phone:
@@ -90,48 +77,62 @@ class Phone:
         self._room = room
         self._clock = clock
         folder = settings.data_dir / config.id
+        self.device: Device = NoDevice()
+        """What this device can do; whoever opens a screen puts its own here."""
         self.notebook = Notebook(folder / "notebook.sqlite")
+        self.loan = Loan(self.notebook, FileSecrets(folder / "secrets.json"))
         self.spool = Spool(folder / "spool.sqlite", settings.spool_quota_mb * 2**20)
         self.line = Line()
         self.api = ClinicApi(
             settings.server_url, settings.request_timeout_s, self.line, transport
         )
         self.api.locale = self.locale.replace("_", "-")
-        self.uplink = Uplink(self.spool, self.api, rng, clock, settings.in_flight)
+        self._rng = rng
+        self.uplink = self._new_uplink()
         zone = ZoneInfo(settings.time_zone)
         self.care = Care(self.notebook, self.spool, self.api, clock, zone)
-        self.monitor = Monitor(
-            self.spool,
-            clock=clock,
-            mono_s=time.monotonic,
-            segment_s=settings.segment_s,
-            max_s=settings.recording_max_h * 3600,
-            on_change=self._changed,
+        self.monitor = self._new_monitor()
+        self.attendant = Attendant(
+            self, self.care.rings, lambda: self.care.now().astimezone(zone)
         )
+        self.care.rehab.cue = self.attendant.cue
         self.enrol_error: str | None = None
         self.faults = 0
         """How often a mistake of the program stopped this phone."""
-        self._battery = BatteryForecast()
-        self._nudge = asyncio.Event()
-        self._report_now = asyncio.Event()
+        self.reporter = Reporter(settings.report_s)
+        self._poller = Repeater(settings.poll_s)
         self._pairing = asyncio.Event()
         self._pair_again = asyncio.Event()
-        self._reported: object = None
+        self._listening: asyncio.Task[None] | None = None
+        self._asides: set[asyncio.Task[object]] = set()
         self._restore()
+
+    def _new_uplink(self) -> Uplink:
+        return Uplink(
+            self.spool, self.api, self._rng, self._clock, self._settings.in_flight
+        )
+
+    def _new_monitor(self) -> Monitor:
+        return Monitor(
+            self.spool,
+            clock=self._clock,
+            mono_s=time.monotonic,
+            segment_s=self._settings.segment_s,
+            max_s=self._settings.recording_max_h * 3600,
+            on_change=self._changed,
+        )
 
     # -- memory --------------------------------------------------------------------
 
     def _restore(self) -> None:
         """Take up what was known before the restart."""
         config = self.config
-        if config.token is not None and self.notebook.get("token") != config.token:
-            self.notebook.put("token", config.token)
-            if config.unit is not None:
-                self.notebook.put("unit", config.unit.model_dump(mode="json"))
+        if config.token is not None:
+            self.loan.adopt(config.token, config.unit)
         if config.box_code is not None:
-            self.notebook.put("patch_code", parse_box_code(config.box_code).code)
-        self.api.token = self.notebook.get("token")
-        unit = self.unit
+            self.loan.patch_code = parse_box_code(config.box_code).code
+        self.api.token = self.loan.token
+        unit = self.loan.unit
         if unit is not None:
             self._put_on(unit.serial)
             if config.pair or self.notebook.get("paired"):
@@ -140,8 +141,7 @@ class Phone:
     @property
     def unit(self) -> IssuedUnit | None:
         """The unit that was issued with this phone's loan."""
-        known = self.notebook.get("unit")
-        return None if known is None else IssuedUnit.model_validate(known)
+        return self.loan.unit
 
     @property
     def locale(self) -> str:
@@ -152,8 +152,7 @@ class Phone:
     @property
     def patient_name(self) -> str:
         """Name as the clinic knows it, or the phone's label."""
-        name: str = self.notebook.get("patient_name", self.config.name)
-        return name
+        return self.loan.patient_name or self.config.name
 
     # -- the wearer's verbs --------------------------------------------------------
 
@@ -173,25 +172,19 @@ class Phone:
                 locale=self.locale,
             )
         )
-        if self.notebook.get("issue_id") not in (None, answer.issue_id):
+        if self.loan.issue_id not in (None, answer.issue_id):
             self.care.forget()
             current = self.spool.current()
             if current is not None:
                 self.spool.end(current.rid)
-        self.notebook.put("token", answer.token)
-        self.notebook.put("issue_id", answer.issue_id)
-        self.notebook.put("patient_name", answer.patient_name)
-        self.notebook.put("unit", answer.unit.model_dump(mode="json"))
-        self.notebook.put("used_code", code)
-        contacts = [c.model_dump(mode="json") for c in answer.contacts]
-        self.notebook.put("contacts", contacts)
+        self.loan.take(answer, code)
         self.api.token = answer.token
         self.uplink.revoked = False
         self.enrol_error = None
         self._put_on(answer.unit.serial)
         if self.config.pair:
             self._pairing.set()
-        self._nudge.set()
+        self._poller.nudge()
         return answer
 
     async def scan(self) -> list[Found]:
@@ -209,7 +202,7 @@ class Phone:
             The code on the box, typed, or the whole text of its QR code; empty for makes
             without one. The reason of a refusal is `PatchState.refused`.
         """
-        unit = self.unit
+        unit = self.loan.unit
         if unit is None:
             raise NotEnrolled
         try:
@@ -218,7 +211,7 @@ class Phone:
             self.monitor.patch.refused = error.code
             return False
         if code:
-            self.notebook.put("patch_code", code)
+            self.loan.patch_code = code
         self.monitor.patch.refused = None
         self.notebook.put("paired", True)
         self._pairing.set()
@@ -236,22 +229,38 @@ class Phone:
         return self._pairing.is_set()
 
     def press_sos(self) -> None:
-        """Ask for help: keep the ECG, queue the call, try at once."""
+        """Ask for help: keep the ECG, queue the call, try at once; then say where."""
         ring, recorder = self.monitor.ring, self.monitor.recorder
         rid = recorder.rid if recorder else None
         has_ecg = ring is not None and rid is not None and ring.end_sample > 0
         self.care.sos.press(
-            self._clock(),
+            self.care.now(),
             rid if has_ecg else None,
             ring.end_sample if ring and has_ecg else None,
             ring.fs_hz if ring and has_ecg else None,
         )
+        self.care.helper.note(HelperAct.SOS, self.care.now())
         self.hurry()
+        if self.care.consents.granted(Purpose.LOCATION):
+            self.aside(self._say_where())
+
+    async def _say_where(self) -> None:
+        """Send the place after the call: finding it may take longer than help can wait."""
+        place = await self.device.locate()
+        if isinstance(place, Place):
+            self.care.sos.place(place)
+            self.hurry()
+
+    def aside(self, work: Coroutine[Any, Any, object]) -> None:
+        """Do something that nobody waits for; it is held until it ends."""
+        task = asyncio.create_task(work)
+        self._asides.add(task)
+        task.add_done_callback(self._asides.discard)
 
     def hurry(self) -> None:
         """Try everything that waits now."""
         self.uplink.hurry()
-        self._nudge.set()
+        self._poller.nudge()
 
     def set_network(self, up: bool) -> None:
         """Cut or mend the line, as the demo and the tests do."""
@@ -264,15 +273,29 @@ class Phone:
         self.notebook.put("locale", locale)
         self.api.locale = locale.replace("_", "-")
 
+    async def wipe(self) -> None:
+        """Erase what this phone holds of a loan that ended: ECG, messages, token."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait([self._listening])
+        self._pairing.clear()
+        self.api.token = None
+        self.care.forget()
+        day = self.care.now().astimezone(self.care.zone).date().isoformat()
+        await asyncio.to_thread(self.spool.erase)
+        await asyncio.to_thread(self.loan.erase, day)
+        self.uplink, self.monitor = self._new_uplink(), self._new_monitor()
+
     # -- running -------------------------------------------------------------------
 
     async def run(self) -> None:
         """Do everything until cancelled."""
         async with asyncio.TaskGroup() as jobs:
             jobs.create_task(self._wear())
-            jobs.create_task(self._repeat(self._poll, self._settings.poll_s))
-            jobs.create_task(self._report_loop())
+            jobs.create_task(self._poller.run(self._poll, self._refused))
+            jobs.create_task(self.reporter.run(self._send_report))
             jobs.create_task(self._upload())
+            jobs.create_task(self.attendant.run())
 
     async def close(self) -> None:
         """Close connections and files; `run` must be over."""
@@ -282,16 +305,13 @@ class Phone:
 
     async def _wear(self) -> None:
         """Listen to the patch for as long as there is one."""
-        await self._pairing.wait()
         while True:
-            unit = self.unit
+            await self._pairing.wait()
+            unit = self.loan.unit
             if unit is not None and not self.uplink.revoked:
                 self._pair_again.clear()
                 try:
-                    code = self.notebook.get("patch_code", "")
-                    patch = self._room.open(unit.serial, unit, code)
-                    speed = self.config.patch.speed if self.config.patch else 1.0
-                    await self.monitor.run(patch, unit.serial, speed)
+                    await self._listen(unit)
                 except (SensorError, AppError) as error:
                     _LOG.warning("patch of %s: %s", self.config.id, error)
                     self.monitor.patch.refused = getattr(error, "code", "app.error")
@@ -301,42 +321,46 @@ class Phone:
                 async with asyncio.timeout(REFUSED_S if refused else RECONNECT_S):
                     await self._pair_again.wait()
 
+    async def _listen(self, unit: IssuedUnit) -> None:
+        """Listen in a task of its own, which `wipe` ends while this one goes on."""
+        patch = self._room.open(unit.serial, unit, self.loan.patch_code)
+        speed = self.config.patch.speed if self.config.patch else 1.0
+        listening = asyncio.create_task(self.monitor.run(patch, unit.serial, speed))
+        self._listening = listening
+        try:
+            await asyncio.wait([listening])
+        finally:
+            listening.cancel()
+            self._listening = None
+        if not listening.cancelled():
+            listening.result()
+
     async def _upload(self) -> None:
         while True:
             if self.api.token is not None and not self.uplink.revoked:
                 await self.uplink.run()
             await asyncio.sleep(1.0)
 
-    async def _repeat(self, work: Callable[[], Awaitable[None]], every_s: float) -> None:
-        failures = 0
-        while True:
-            self._nudge.clear()
-            try:
-                await work()
-                failures = 0
-            except Offline:
-                failures += 1
-            except ServerRefused as refused:
-                failures += 1
-                if refused.revoked and self.api.token is not None:
-                    self.uplink.revoked = True
-            wait_s = every_s if failures == 0 else min(MESSAGE_RETRY_S, every_s * 2)
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._nudge.wait()
-            except TimeoutError:
-                pass
+    async def _refused(self, refusal: ServerRefused) -> None:
+        """Stop once the token is worth nothing. After a return nothing stays here."""
+        if not refusal.revoked or self.api.token is None:
+            return
+        self.uplink.revoked = True
+        waiting = self.spool.backlog()
+        all_arrived = waiting.segments + waiting.set_aside == 0
+        if refusal.problem.code == LOAN_ENDED and all_arrived:
+            await self.wipe()
 
     async def _poll(self) -> None:
         """Enrol if there is a code, send what waits, then ask how things are."""
         code = self.config.code
-        if code is not None and self.notebook.get("used_code") != code:
+        if code is not None and self.loan.used_code != code:
             try:
                 await self.enrol(code)
             except ServerRefused as refused:
                 self.enrol_error = refused.problem.code
                 if not refused.passing:
-                    self.notebook.put("used_code", code)
+                    self.loan.used_code = code
         if self.api.token is None or self.uplink.revoked:
             return
         await self.care.send_messages()
@@ -346,51 +370,25 @@ class Phone:
             await self.monitor.renew(closed)
             self.uplink.closed -= closed
 
-    async def _report_loop(self) -> None:
-        """Say how phone and patch are: on change, and every 15 s."""
-        while True:
-            self._report_now.clear()
-            if self.api.token is not None and not self.uplink.revoked:
-                try:
-                    await self.api.report(await asyncio.to_thread(self.report))
-                except (Offline, ServerRefused) as error:
-                    _LOG.debug("report of %s: %s", self.config.id, error)
-            try:
-                async with asyncio.timeout(self._settings.report_s):
-                    await self._report_now.wait()
-            except TimeoutError:
-                pass
-            await asyncio.sleep(0.5)
-
     def report(self) -> PhoneReport:
         """Make the report of this moment."""
-        patch, backlog = self.monitor.patch, self.spool.backlog()
-        return PhoneReport(
-            at=self._clock(),
-            battery_pct=patch.battery_pct,
-            leads_on=list(patch.leads_on) or None,
-            link=patch.link.value,
-            queue_segments=backlog.segments,
-            oldest_unsent_at=backlog.oldest_at,
-            app_version=VERSION,
-        )
+        return self.reporter.report(self.monitor.patch, self.spool.backlog(), self._clock())
+
+    async def _send_report(self) -> None:
+        if self.api.token is not None and not self.uplink.revoked:
+            await self.api.report(await asyncio.to_thread(self.report))
 
     def _changed(self) -> None:
         """Hear from the monitor: ring the uplink; report what changed at once."""
         self.uplink.ring()
-        patch = self.monitor.patch
-        self._battery.hear(patch.battery_pct, self._clock())
-        said = (patch.leads_on, patch.link, patch.battery_pct, patch.spool_full)
-        if said != self._reported:
-            self._reported = said
-            self._report_now.set()
+        self.reporter.hear(self.monitor.patch, self._clock())
 
     # -- what screens read ---------------------------------------------------------
 
     def view(self) -> PhoneView:
         """Return everything the screens show, as of now."""
         now, patch = self._clock(), self.monitor.patch
-        home, unit = self.care.home, self.unit
+        home, unit = self.care.home, self.loan.unit
         backlog = self.spool.backlog()
         ring = self.monitor.ring
         end_sample = ring.end_sample if ring else 0
@@ -405,7 +403,7 @@ class Phone:
             enrol_error=self.enrol_error,
             paired=self.paired,
             revoked=self.uplink.revoked,
-            returned=bool(home and home.returned),
+            returned=bool(home and home.returned) or self.loan.ended is not None,
             due_on=home.due_on if home else (unit.due_on if unit else ""),
             patch_error=patch.refused,
             link=patch.link,
@@ -414,7 +412,7 @@ class Phone:
             off_since=patch.last_contact_at,
             last_frame_at=patch.last_frame_at,
             battery_pct=patch.battery_pct,
-            battery_days=self._battery.days(patch.battery_pct, now),
+            battery_days=self.reporter.battery.days(patch.battery_pct, now),
             rate=self.monitor.rate,
             spool_full=patch.spool_full,
             sent_until=self.uplink.newest_stored_at,
@@ -434,12 +432,13 @@ class Phone:
             end_sample=end_sample,
             wear_advice=wear_advice,
             wear_leads=wear_leads,
+            clock_off=self.care.clock_off,
         )
 
     def _contacts(self) -> list[Contact]:
         if self.care.home is not None and self.care.home.contacts:
             return self.care.home.contacts
-        return [Contact.model_validate(c) for c in self.notebook.get("contacts", [])]
+        return self.loan.contacts
 
 
 def utc_now() -> datetime:

@@ -6,7 +6,7 @@ from datetime import datetime
 from app.notebook import Notebook
 from app.spool import Spool
 from app.state import SosView
-from clinic_server.wire.care import OpenEvent, Sos, Step, StepState
+from clinic_server.wire.care import OpenEvent, Place, Sos, Step, StepState
 
 BEFORE_S = 60
 AFTER_S = 60
@@ -54,6 +54,7 @@ class SosDesk:
             "sample": sample,
             "fs_hz": fs_hz,
             "symptoms": [],
+            "place": None,
             "alarm_id": None,
             "cancelled": False,
             "over": False,
@@ -67,6 +68,15 @@ class SosDesk:
         if call is None or call["over"]:
             return
         call["symptoms"] = list(symptoms)
+        self._notebook.put(_NOTE, call)
+        self._post(call)
+
+    def place(self, place: Place) -> None:
+        """Say where the wearer is; the same call is sent again with it."""
+        call = self._notebook.get(_NOTE)
+        if call is None or call["over"]:
+            return
+        call["place"] = place.model_dump()
         self._notebook.put(_NOTE, call)
         self._post(call)
 
@@ -106,6 +116,7 @@ class SosDesk:
                 "recording_id": call["rid"],
                 "sample": call["sample"],
                 "symptoms": call["symptoms"],
+                "place": call.get("place"),
             }
         )
         self._notebook.post("sos", "", sos.model_dump_json(), urgent=True)
@@ -149,6 +160,7 @@ class SosDesk:
             alarm_id=call["alarm_id"],
             steps=tuple(event.steps) if event else (),
             cancelled=call["cancelled"],
+            placed=call.get("place") is not None,
         )
 
     def _percent(self, call: dict[str, object], end_sample: int) -> int:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from app.erasing import erase
 from app.errors import SpoolDamaged, SpoolFull
 from clinic_server.wire.ecg import RecordingCreate, UploadState
 from sensors.patch import Kept, Places
@@ -394,6 +395,12 @@ class Spool:
             size = self._size_bytes
         at = None if oldest is None else datetime.fromisoformat(oldest).astimezone(UTC)
         return Backlog(count, samples, size, at, aside)
+
+    def erase(self) -> None:
+        """Forget everything: the loan ended. The file keeps no trace of it."""
+        with self._lock:
+            erase(self._db)
+            self._size_bytes = 0
 
     def close(self) -> None:
         """Close the file."""

@@ -48,6 +48,8 @@ class SosView:
     steps: tuple[StepState, ...]
     cancelled: bool
     """Pressed by mistake: said to the wearer; the clinic may know already."""
+    placed: bool = False
+    """The wearer's place goes with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class PhoneView:
     """A `sensors.wear.Advice`: what the wearer should do about the patch's seat."""
     wear_leads: tuple[str, ...] = ()
     """Which leads it is about; empty: all, or the only one."""
+    clock_off: timedelta = timedelta(0)
+    """How far the phone's clock is behind the clinic's; zero while it is near enough."""
 
 
 def status_of(view: PhoneView) -> Status:

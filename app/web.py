@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import flet as ft
+import flet_web
 import flet_web.fastapi as flet_fastapi
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
@@ -22,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.browser import Browser, routes
 from app.i18n import resolve, t
 from app.main import open_page
 from app.phone import Phone
@@ -96,16 +98,28 @@ def _assets(settings: Settings) -> tuple[Path, dict[str, str]]:
         if not fresh.is_file() or fresh.stat().st_mtime < made.stat().st_mtime:
             shutil.copyfile(made, fresh)
         fonts[family] = name
+    _index(folder)
     return folder.resolve(), fonts
+
+
+def _index(folder: Path) -> None:
+    """Put the client's start page into the assets, with our script in it."""
+    page = Path(flet_web.get_package_web_dir(), "index.html").read_text("utf-8")
+    script = '<script src="/companion.js" defer></script>\n</body>'
+    (folder / "index.html").write_text(page.replace("</body>", script), "utf-8")
 
 
 def create_web(phones: Sequence[Phone], settings: Settings) -> FastAPI:
     """Build the web application of these phones.
 
     Routes: ``/`` lists the phones, ``/patient/<id>`` is the app of one of them,
+    ``/companion`` lets its page remind, speak and locate (`app.browser`),
     ``POST /demo/network`` cuts and mends their line (loopback only), ``/healthz``.
     """
     by_id = {phone.config.id: phone for phone in phones}
+    browsers = {phone.config.id: Browser() for phone in phones}
+    for phone in phones:
+        phone.device = browsers[phone.config.id]
     assets, fonts = _assets(settings)
 
     @asynccontextmanager
@@ -141,6 +155,7 @@ def create_web(phones: Sequence[Phone], settings: Settings) -> FastAPI:
             if change.phone in ("all", one.config.id):
                 one.set_network(change.up)
 
+    web.include_router(routes(browsers))
     web.mount(
         "/patient",
         flet_fastapi.app(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import flet as ft
@@ -40,11 +41,19 @@ class Ui:
     launch: Callable[[str], None]
     """Open a ``tel:`` address."""
     prefer: Callable[[str, Any], None]
-    """Remember a choice: ``locale`` or ``scale``."""
+    """Remember a choice: ``locale``, ``scale``, ``big`` or ``voice``."""
+    big: bool = False
+    """Big-button mode: one card on a screen."""
 
     def t(self, code: str, **params: object) -> str:
         """Say a code in the wearer's language."""
         return i18n.t(code, self.locale, **params)
+
+    def when(self, at: datetime) -> str:
+        """Say day and clock of a moment on the wearer's wall."""
+        zone = self.phone.care.zone
+        local, now = at.astimezone(zone), self.view.now.astimezone(zone)
+        return f"{i18n.say_day(local, now, self.locale)} {local.strftime('%H:%M')}"
 
     @property
     def folded(self) -> bool:

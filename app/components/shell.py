@@ -4,7 +4,8 @@ import functools
 
 import flet as ft
 
-from app.components.kit import GAP, PAD, Ui, text
+from app.components.cards import OneByOne
+from app.components.kit import BODY, GAP, PAD, Ui, card, text
 from app.components.sos_button import SosButton
 from app.theme import BAR_SCALE_CAP, colour
 
@@ -26,7 +27,7 @@ def shell(
     """
     column = ft.Column(
         key=f"{ui.screen}:{part}",
-        controls=list(content),
+        controls=[*_above(ui), *_laid_out(ui, content)],
         spacing=GAP,
         scroll=ft.ScrollMode.AUTO,
         expand=True,
@@ -43,6 +44,35 @@ def shell(
     if nav:
         below.append(_bar(ui, place))
     return _frame(ui, column, *below)
+
+
+def _above(ui: Ui) -> list[ft.Control]:
+    """Say on every page who helps; what was said aloud stands here for screen readers."""
+    parts: list[ft.Control] = []
+    name = ui.phone.care.helper.name(ui.phone.care.now())
+    if name is not None:
+        parts.append(
+            card(text(ui, ui.t("helper.now", name=name), BODY), ground="brand-tint")
+        )
+    if ui.phone.attendant.announced:
+        parts.append(
+            ft.Semantics(
+                live_region=True,
+                container=True,
+                label=ui.phone.attendant.announced,
+                content=ft.Container(height=1),
+            )
+        )
+    return parts
+
+
+def _laid_out(ui: Ui, content: tuple[ft.Control, ...]) -> list[ft.Control]:
+    """Put everything below each other, or one card on the page in big-button mode."""
+    if not ui.big:
+        return list(content)
+    titled = bool(content) and isinstance(content[0], ft.Row | ft.Column)
+    head, rest = (content[:1], content[1:]) if titled else ((), content)
+    return [*head, OneByOne(ui, list(rest))]
 
 
 def bare(ui: Ui, *content: ft.Control, foot: ft.Control | None = None) -> ft.Control:

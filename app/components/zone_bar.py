@@ -5,8 +5,8 @@ import flet.canvas as cv
 
 from app.components.kit import BODY, PAD, SECONDARY, Ui, text
 from app.components.shell import CONTENT_MAX
-from app.rehab import Training
 from app.theme import colour
+from app.training import Training
 
 
 def zone_bar(ui: Ui, training: Training) -> ft.Control:

@@ -12,6 +12,8 @@ from app.components.kit import (
     Ui,
     button,
     card,
+    fact,
+    link,
     text,
     title,
     wrap,
@@ -46,8 +48,21 @@ def Consents(ui: Ui) -> ft.Control:
 
 
 def purposes(ui: Ui) -> list[ft.Control]:
-    """Lay out the five questions."""
+    """Lay out the five questions; a helper may read, not answer."""
+    care = ui.phone.care
+    if care.helper.name(care.now()) is not None:
+        alone = text(ui, ui.t("consents.alone"), BODY, bold=True)
+        return [
+            card(alone, link(ui, ui.t("me.helper"), lambda: ui.go("helper"))),
+            *[_stands(ui, purpose) for purpose in Purpose],
+        ]
     return [_purpose(ui, purpose) for purpose in Purpose]
+
+
+def _stands(ui: Ui, purpose: Purpose) -> ft.Control:
+    state = ui.phone.care.consents.granted(purpose)
+    word = "unasked" if state is None else "yes" if state else "no"
+    return card(fact(ui, ui.t(f"consents.{purpose}"), ui.t(f"consents.{word}")))
 
 
 def _purpose(ui: Ui, purpose: Purpose) -> ft.Control:
@@ -55,7 +70,7 @@ def _purpose(ui: Ui, purpose: Purpose) -> ft.Control:
     state = consents.granted(purpose)
 
     def decide(yes: bool) -> None:
-        consents.decide(purpose, yes, ui.phone.view().now)
+        consents.decide(purpose, yes, ui.phone.care.now())
         ui.phone.hurry()
         ui.refresh()
 

@@ -19,9 +19,9 @@ from app.components.kit import (
 )
 from app.components.shell import shell
 from app.diary import WHENS
-from app.i18n import say_day
 from app.views.sos import SYMPTOMS, ring_120
 from clinic_server.wire.diary import DiaryNote, Symptom
+from clinic_server.wire.trace import HelperAct
 
 SHOWN = 5
 
@@ -51,7 +51,7 @@ def Diary(ui: Ui) -> ft.Control:
     def compose() -> DiaryNote:
         view = ui.phone.view()
         return ui.phone.care.diary.compose(
-            view.now,
+            ui.phone.care.now(),
             next(one for one in WHENS if one.name == when),
             tuple(Symptom(name) for name in SYMPTOMS if name in chosen),
             lasted_5_min=lasted,
@@ -65,7 +65,9 @@ def Diary(ui: Ui) -> ft.Control:
         if note.grave:
             set_grave(note)
             return
-        ui.phone.care.diary.keep(note)
+        care = ui.phone.care
+        care.diary.keep(note)
+        care.helper.note(HelperAct.DIARY, care.now())
         ui.phone.hurry()
         set_kept(note)
 
@@ -187,15 +189,13 @@ def _yes_no(
 
 def _list(ui: Ui) -> list[ft.Control]:
     """Show what was noted lately, and what still waits."""
-    diary, zone = ui.phone.care.diary, ui.phone.care.zone
-    now = ui.view.now.astimezone(zone)
+    diary = ui.phone.care.diary
     rows: list[ft.Control] = []
     for note in diary.entries()[:SHOWN]:
-        at = note.noted_at.astimezone(zone)
         what = "，".join(ui.t(f"symptom.{symptom}") for symptom in note.symptoms)
         if ui.locale == "en":
             what = what.replace("，", ", ")
-        moment = f"{say_day(at, now, ui.locale)} {at.strftime('%H:%M')}"
+        moment = ui.when(note.noted_at)
         state = f"diary.row_{diary.fate(note)}"
         rows.append(
             ft.Column(

@@ -12,6 +12,7 @@ from app.components.sos_button import SosButton
 from app.first_day import STEPS
 from app.views.consents import purposes
 from app.views.pair import Check
+from app.views.reach import ReachCards
 
 QUESTIONS: tuple[tuple[str, int], ...] = (("pain", 0), ("off", 1), ("watched", 2))
 """A question and which of its three answers is right."""
@@ -33,6 +34,8 @@ def FirstDay(ui: Ui) -> ft.Control:
             return Teach(ui)
         case "practise":
             return Practise(ui)
+        case "reach":
+            return _reach(ui)
         case _:
             home = functools.partial(ui.go, "home")
             return shell(
@@ -96,6 +99,19 @@ def _wear(ui: Ui) -> ft.Control:
     )
 
 
+def _reach(ui: Ui) -> ft.Control:
+    """Say whether reminders will reach the wearer, and try it once."""
+    go = functools.partial(_next, ui, "reach")
+    return shell(
+        ui,
+        "home",
+        *_head(ui, "reach"),
+        ReachCards(ui),
+        button(ui, ui.t("first.finish"), go, primary=True),
+        part="reach",
+    )
+
+
 @ft.component
 def Teach(ui: Ui) -> ft.Control:
     """Ask three questions; a wrong answer is explained and asked again."""
@@ -147,7 +163,7 @@ def Practise(ui: Ui) -> ft.Control:
                 text(ui, ui.t("first.practised_how"), BODY),
                 ground="ok-tint",
             ),
-            foot=button(ui, ui.t("first.finish"), finish, primary=True),
+            foot=button(ui, ui.t("first.next"), finish, primary=True),
         )
 
     def practised() -> None:

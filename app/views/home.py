@@ -20,7 +20,7 @@ from app.components.kit import (
 from app.components.shell import CONTENT_MAX, shell
 from app.components.status_card import status_card
 from app.components.wear_card import wear_card
-from app.i18n import say_day
+from app.i18n import say_span
 from app.state import Status, status_of
 from app.theme import colour
 from clinic_server.wire.care import Contact, PatientTask, TaskKind, TaskState
@@ -43,12 +43,15 @@ def home(ui: Ui) -> ft.Control:
     sits = wear_card(ui) if status in WORN else None
     if sits is not None:
         parts.append(sits)
+    if ui.view.clock_off:
+        parts.append(_clock_off(ui))
     open_events = [e for e in ui.view.events if not e.sos]
     if open_events and ui.view.sos is None:
         parts.append(_event(ui))
     if ui.view.enrolled and ui.view.paired and not ui.view.revoked:
         parts += _first_day(ui)
         parts.append(button(ui, ui.t("home.unwell"), functools.partial(ui.go, "diary")))
+        parts.append(button(ui, ui.t("home.ask"), functools.partial(ui.go, "ask")))
     if ui.view.set_aside:
         parts.append(card(text(ui, ui.t("home.set_aside", n=ui.view.set_aside), BODY)))
     if ui.view.tasks:
@@ -65,6 +68,18 @@ def _first_day(ui: Ui) -> list[ft.Control]:
     go = functools.partial(ui.go, "first_day")
     words = text(ui, ui.t("home.first_day", n=left), BODY, bold=True)
     return [card(words, button(ui, ui.t("home.first_day_go"), go), gap=8)]
+
+
+def _clock_off(ui: Ui) -> ft.Control:
+    """Say that the phone's clock is wrong, and what is done about it meanwhile."""
+    off = say_span(abs(ui.view.clock_off), ui.locale)
+    return card(
+        text(ui, ui.t("home.clock_off", span=off), BODY, bold=True),
+        text(ui, ui.t("home.clock_off_how"), BODY),
+        ground="care-tint",
+        edge="care",
+        gap=4,
+    )
 
 
 def _do(ui: Ui, what: str, *below: ft.Control) -> ft.Control:
@@ -110,11 +125,19 @@ def _now(ui: Ui, status: Status, task: PatientTask | None) -> list[ft.Control]:
                 ),
             ]
         case Status.TIME_TO_RETURN:
-            return [_do(ui, t("home.bring_back"), text(ui, t("home.bring_back_how")))]
+            see = button(ui, t("home.bring_what"), functools.partial(ui.go, "give_back"))
+            return [_do(ui, t("home.bring_back"), text(ui, t("home.bring_back_how")), see)]
         case Status.RETURNED:
-            return [card(text(ui, t("home.thanks"), BODY))]
+            return [card(text(ui, t("home.thanks"), BODY)), *_after(ui)]
         case _:
             return [_task(ui, task)] if task is not None else []
+
+
+def _after(ui: Ui) -> list[ft.Control]:
+    """After the return: erase what is left here, or begin anew with another code."""
+    go = functools.partial(ui.go, "give_back")
+    erase = [] if ui.phone.loan.ended else [button(ui, ui.t("give_back.erase"), go)]
+    return [*erase, button(ui, ui.t("home.pair_button"), functools.partial(ui.go, "pair"))]
 
 
 def task_name(ui: Ui, task: PatientTask) -> str:
@@ -126,13 +149,11 @@ def _clock(ui: Ui, task: PatientTask) -> str:
     zone = ui.phone.care.zone
     due, now = task.due_at.astimezone(zone), ui.view.now.astimezone(zone)
     clock = due.strftime("%H:%M")
-    if due.date() == now.date():
-        return clock
-    return f"{say_day(due, now, ui.locale)} {clock}"
+    return clock if due.date() == now.date() else ui.when(task.due_at)
 
 
 def _start(ui: Ui, task: PatientTask) -> ft.Control | None:
-    if task.kind in (TaskKind.SPOT_ECG, TaskKind.VITALS):
+    if task.kind in (TaskKind.SPOT_ECG, TaskKind.VITALS, TaskKind.QUESTIONNAIRE):
         label = ui.t("task.start_30" if task.kind is TaskKind.SPOT_ECG else "task.start")
         return button(ui, label, functools.partial(ui.go, "task", task.id), primary=True)
     if task.kind is TaskKind.REHAB:

@@ -1,7 +1,6 @@
 """Inbox: the doctor's answers; opening one marks it read."""
 
 import functools
-from datetime import datetime
 
 import flet as ft
 
@@ -18,15 +17,9 @@ from app.components.kit import (
 )
 from app.components.shell import shell
 from app.components.steps import Stop, parcel, seven_ticks
-from app.i18n import say_day, say_span
+from app.i18n import say_span
 from app.theme import colour
 from clinic_server.wire.care import Advice, AdviceReply, OpenEvent, Opinion, Step
-
-
-def _when(ui: Ui, at: datetime) -> str:
-    zone = ui.phone.care.zone
-    local, now = at.astimezone(zone), ui.view.now.astimezone(zone)
-    return f"{say_day(local, now, ui.locale)} {local.strftime('%H:%M')}"
 
 
 def headline(ui: Ui, advice: Advice) -> str:
@@ -43,6 +36,7 @@ def inbox(ui: Ui) -> ft.Control:
     answers = sorted(ui.view.inbox, key=lambda advice: advice.sent_at, reverse=True)
     parts: list[ft.Control] = [title(ui, ui.t("inbox.title"))]
     parts += [_under_way(ui, event) for event in ui.view.events if not _answered(event)]
+    parts += _questions(ui)
     parts += [_row(ui, advice) for advice in answers]
     if not answers:
         asked = ui.phone.care.asked_at
@@ -58,6 +52,34 @@ def inbox(ui: Ui) -> ft.Control:
     return shell(ui, "inbox", *parts)
 
 
+def _questions(ui: Ui) -> list[ft.Control]:
+    """Show what was asked and not answered yet, and until when it will be."""
+    care, now = ui.phone.care, ui.phone.care.now()
+    cards = [
+        card(
+            text(ui, ui.t("ask.waits"), BODY, bold=True),
+            text(ui, one.question, BODY),
+            text(ui, ui.t("ask.waits_how"), SECONDARY, color="ink2"),
+            gap=4,
+        )
+        for one in care.questions_waiting()
+    ]
+    for one in care.consults:
+        if one.answered_at is not None:
+            continue
+        late = now > one.answer_by
+        code = "ask.late" if late else "ask.answer_by"
+        cards.append(
+            card(
+                text(ui, ui.t("ask.you_asked"), SECONDARY, color="ink2"),
+                text(ui, one.question, BODY, bold=True),
+                text(ui, ui.t(code, when=ui.when(one.answer_by)), BODY),
+                gap=4,
+            )
+        )
+    return cards
+
+
 def _answered(event: OpenEvent) -> bool:
     return any(s.step is Step.ADVICE_SENT and s.state == "done" for s in event.steps)
 
@@ -67,7 +89,7 @@ def _under_way(ui: Ui, event: OpenEvent) -> ft.Control:
         Stop(
             ui.t(f"step.{step.step}"),
             step.state,
-            _when(ui, step.at) if step.at and step.state == "done" else "",
+            ui.when(step.at) if step.at and step.state == "done" else "",
             step.percent if step.percent is not None and step.percent < 100 else None,
         )
         for step in event.steps
@@ -81,9 +103,8 @@ def _under_way(ui: Ui, event: OpenEvent) -> ft.Control:
 def _row(ui: Ui, advice: Advice) -> ft.Control:
     new = advice.read_at is None
     words = headline(ui, advice)
-    spoken = f"{ui.t('inbox.new') if new else ''} {words}，{advice.from_name}，" + _when(
-        ui, advice.sent_at
-    )
+    when = ui.when(advice.sent_at)
+    spoken = f"{ui.t('inbox.new') if new else ''} {words}，{advice.from_name}，{when}"
     go = functools.partial(ui.go, "answer", advice.id)
     return ft.Semantics(
         button=True,
@@ -97,7 +118,7 @@ def _row(ui: Ui, advice: Advice) -> ft.Control:
                     text(ui, words, 20, bold=True, line=1.3),
                     text(
                         ui,
-                        f"{advice.from_name} · {_when(ui, advice.sent_at)}",
+                        f"{advice.from_name} · {ui.when(advice.sent_at)}",
                         SECONDARY,
                         color="ink2",
                     ),
@@ -157,7 +178,7 @@ def Answer(ui: Ui, advice: Advice) -> ft.Control:
             ft.Column(
                 [
                     text(ui, advice.from_name, BODY, bold=True, line=1.2),
-                    text(ui, _when(ui, advice.sent_at), SECONDARY, color="ink2", line=1.2),
+                    text(ui, ui.when(advice.sent_at), SECONDARY, color="ink2", line=1.2),
                 ],
                 spacing=2,
                 tight=True,
@@ -179,8 +200,10 @@ def Answer(ui: Ui, advice: Advice) -> ft.Control:
             ),
             button(ui, ui.t("inbox.call_me"), functools.partial(reply, "call_me")),
         ]
+    asked = next((c for c in ui.phone.care.consults if c.advice_id == advice.id), None)
     answer = card(
         who,
+        *([text(ui, f"{ui.t('ask.you_asked')} {asked.question}", BODY)] if asked else []),
         text(ui, headline(ui, advice), HEADLINE - 2, bold=True, line=1.25, header=True),
         *([text(ui, advice.text, BODY, line=1.55)] if advice.text else []),
         *act,

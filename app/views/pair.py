@@ -19,7 +19,9 @@ from sensors.frames import LinkReason
 from sensors.profiles.anxin_pairing import CODE_LENGTH
 from sensors.wear import SignalCheck
 
-"""How long the signal is watched before the patch counts as worn well."""
+LINK_S = 45.0
+"""Finding, bonding and proving the code take a scan and a few seconds each."""
+LOOK_S = 0.25
 
 
 def field(
@@ -84,14 +86,19 @@ def Pair(ui: Ui) -> ft.Control:
         set_busy(False)
 
     async def pick(serial: str) -> None:
-        if await ui.phone.pair(serial, box_code):
-            ui.go("first_day" if ui.phone.care.first_day.step() else "check")
+        set_busy(True)
+        set_trouble("")
+        trouble = await _link(ui, serial, box_code)
+        set_busy(False)
+        if trouble:
+            set_trouble(trouble)
         else:
-            set_trouble(patch_words(ui, ui.phone.view().patch_error or ""))
+            ui.go("first_day" if ui.phone.care.first_day.step() else "check")
         ui.refresh()
 
     parts: list[ft.Control] = [title(ui, ui.t("pair.title"), back="home")]
     if not ui.view.enrolled or ui.view.revoked:
+        parts += [_trouble(ui, trouble)] if trouble else []
         parts.append(
             card(
                 text(ui, ui.t("pair.step_code"), CARD_HEADLINE, bold=True, header=True),
@@ -131,24 +138,36 @@ def Pair(ui: Ui) -> ft.Control:
                     ),
                 )
             )
+        if trouble:
+            parts.append(_trouble(ui, trouble))
         for one in found:
-            ready = not one.needs_code or len(box_code) >= CODE_LENGTH
+            ready = not busy and (not one.needs_code or len(box_code) >= CODE_LENGTH)
             use = functools.partial(pick, one.serial) if ready else None
             parts.append(_found(ui, one, use))
-        parts += _standing(ui)
-        if ui.view.paired:
+        parts += [] if trouble or busy else _standing(ui)
+        if ui.view.paired and ui.view.link is LinkReason.CONNECTED:
             parts.append(
                 card(
                     text(ui, ui.t("pair.paired", serial=ui.view.serial), BODY, bold=True),
                     button(ui, ui.t("pair.check"), functools.partial(ui.go, "check")),
                 )
             )
-    if trouble:
-        parts.insert(
-            1, card(text(ui, trouble, BODY, bold=True), ground="care-tint", edge="care")
-        )
     parts.append(text(ui, ui.t("app.not_emergency"), SECONDARY, color="ink2", center=True))
     return shell(ui, "home", *parts)
+
+
+async def _link(ui: Ui, serial: str, box_code: str) -> str:
+    """Choose a patch and wait for it; say why it is not linked, or nothing."""
+    if await ui.phone.pair(serial, box_code):
+        for _ in range(round(LINK_S / LOOK_S)):
+            view = ui.phone.view()
+            if view.patch_error is not None or view.link is LinkReason.CONNECTED:
+                break
+            await asyncio.sleep(LOOK_S)
+    view = ui.phone.view()
+    if view.patch_error is not None:
+        return patch_words(ui, view.patch_error)
+    return "" if view.link is LinkReason.CONNECTED else ui.t(f"radio.{view.link}")
 
 
 def patch_words(ui: Ui, code: str) -> str:
@@ -168,7 +187,11 @@ def _standing(ui: Ui) -> list[ft.Control]:
     else:
         sits = wear_card(ui)
         return [] if sits is None else [sits]
-    return [card(text(ui, words, BODY, bold=True), ground="care-tint", edge="care")]
+    return [_trouble(ui, words)]
+
+
+def _trouble(ui: Ui, words: str) -> ft.Control:
+    return card(text(ui, words, BODY, bold=True), ground="care-tint", edge="care")
 
 
 def _found(ui: Ui, one: Found, pick: Callable[[], Awaitable[None]] | None) -> ft.Control:

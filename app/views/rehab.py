@@ -1,39 +1,35 @@
-"""A rehab session: questions, a minute of rest, the clinic's word, intervals, effort."""
+"""Exercise: progress, questions, a minute of rest, the clinic's word, then the session."""
 
+import asyncio
 import functools
 
 import flet as ft
 
+from app.components.form import choice, number
 from app.components.hooks import use_value
 from app.components.kit import (
-    BIG_NUMBER,
     BODY,
     CARD_HEADLINE,
-    HEADLINE,
-    SECONDARY,
     Ui,
     button,
     card,
-    icon,
+    fact,
     text,
     title,
-    wrap,
 )
 from app.components.shell import shell
-from app.components.zone_bar import zone_bar
-from app.rehab import Before, Pace, Phase, RehabDesk, Training, countable
+from app.errors import Offline, ServerRefused
+from app.rehab import Before, Phase, RehabDesk, countable
 from app.theme import colour
 from app.views.pair import field
-from clinic_server.wire.care import TaskDone, TaskKind, TaskState
-from clinic_server.wire.rehab import RehabEnd, RehabGate, Stage
+from app.views.training import count, done, effort, recover, train
+from clinic_server.wire.rehab import ExerciseKind, RehabProgress
+from clinic_server.wire.trace import HelperAct
 
 ASKED = ("new_chest_pain", "new_dyspnoea", "syncope", "weight_gain")
-BORG = (6, 9, 11, 13, 15, 17, 19)
 PRESSURES = ("systolic_mmhg", "diastolic_mmhg")
-MMHG = range(30, 301)
-FELT: tuple[RehabEnd, ...] = ("chest_pain", "dizzy", "palpitations")
-CALM = {Pace.JUST_RIGHT: "ok-ink", Pace.TOO_FAST: "care-ink"}
-"""Colour of the word; the word alone says it too."""
+MMHG, SPO2 = range(30, 301), range(40, 101)
+RECENT = 5
 
 
 def rehab(ui: Ui) -> ft.Control:
@@ -41,7 +37,7 @@ def rehab(ui: Ui) -> ft.Control:
     desk = ui.phone.care.rehab
     match desk.phase:
         case Phase.ASK:
-            return Questions(ui)
+            return Begin(ui)
         case Phase.REST | Phase.WAIT:
             return _rest(ui, desk)
         case Phase.NO_ANSWER:
@@ -51,21 +47,93 @@ def rehab(ui: Ui) -> ft.Control:
         case Phase.READY:
             return _ready(ui, desk)
         case Phase.TRAIN:
-            return _train(ui, desk)
+            return train(ui, desk)
+        case Phase.RECOVER:
+            return recover(ui, desk)
         case Phase.BORG:
-            return _borg(ui, desk)
+            return effort(ui, desk)
         case Phase.DONE:
-            return _done(ui, desk)
+            return done(ui, desk)
 
 
-def _page(ui: Ui, place: str, *content: ft.Control, nav: bool = True) -> ft.Control:
-    """Lay out one phase; each is a page of its own."""
-    return shell(ui, place, *content, nav=nav, part=ui.phone.care.rehab.phase)
+def _no_progress() -> RehabProgress | None:
+    return None
+
+
+def _no_kind() -> ExerciseKind | None:
+    return None
 
 
 @ft.component
-def Questions(ui: Ui) -> ft.Control:
-    """Ask what forbids training; blood pressure is measured, not guessed."""
+def Begin(ui: Ui) -> ft.Control:
+    """Show how far the wearer got, and choose what to do."""
+    progress, set_progress = use_value(_no_progress)
+    kind, set_kind = use_value(_no_kind)
+
+    async def load() -> None:
+        try:
+            set_progress(await ui.phone.api.rehab())
+        except (Offline, ServerRefused):
+            return  # how far one got is told again with the clinic's word
+
+    def start() -> None:
+        asyncio.create_task(load())  # noqa: RUF006 (ends by itself, in seconds)
+
+    ft.use_effect(start, [])
+    if kind is not None:
+        return Questions(ui, kind)
+    parts: list[ft.Control] = [title(ui, ui.t("rehab.title"), back="me")]
+    if progress is not None:
+        parts.append(_progress(ui, progress))
+    parts += [
+        card(
+            text(ui, ui.t(f"rehab.{one}_how"), BODY),
+            button(
+                ui,
+                ui.t(f"rehab.{one}_begin"),
+                functools.partial(set_kind, one),
+                primary=one is ExerciseKind.SESSION,
+            ),
+        )
+        for one in ExerciseKind
+    ]
+    if progress is not None and progress.recent:
+        parts.append(_recent(ui, progress))
+    return shell(ui, "me", *parts, part="begin")
+
+
+def _progress(ui: Ui, progress: RehabProgress) -> ft.Control:
+    if not progress.prescribed:
+        return card(text(ui, ui.t("rehab.reason_no_prescription"), BODY))
+    words = ui.t("rehab.progress", n=progress.done, of=progress.of)
+    return card(
+        text(ui, words, CARD_HEADLINE, bold=True),
+        ft.Semantics(
+            exclude_semantics=True,
+            content=ft.ProgressBar(
+                value=min(1.0, progress.done / max(1, progress.of)),
+                bar_height=12,
+                border_radius=6,
+                color=colour("brand"),
+                bgcolor=colour("sunken"),
+            ),
+        ),
+    )
+
+
+def _recent(ui: Ui, progress: RehabProgress) -> ft.Control:
+    rows = []
+    for one in progress.recent[:RECENT]:
+        minutes = ui.t("rehab.done_minutes", n=round((one.trained_s or 0) / 60))
+        metres = ui.t("rehab.metres", n=one.distance_m)
+        rows.append(fact(ui, ui.when(one.asked_at), metres if one.distance_m else minutes))
+    head = text(ui, ui.t("rehab.recent"), CARD_HEADLINE, bold=True, header=True)
+    return card(head, *rows)
+
+
+@ft.component
+def Questions(ui: Ui, kind: ExerciseKind) -> ft.Control:
+    """Ask what forbids exercise; blood pressure is measured, not guessed."""
     given, set_given = use_value(dict[str, bool])
     values, set_values = use_value(dict[str, str])
     trouble, set_trouble = ft.use_state("")
@@ -73,10 +141,17 @@ def Questions(ui: Ui) -> ft.Control:
     def typed(name: str, event: ft.Event[ft.TextField]) -> None:
         set_values({**values, name: str(event.control.value).strip()})
 
+    def answer(name: str, yes: bool) -> None:
+        set_given({**given, name: yes})
+
     def go() -> None:
-        upper, lower = (_number(values.get(name, "")) for name in PRESSURES)
+        upper, lower = (number(values.get(name, ""), MMHG) for name in PRESSURES)
+        oxygen = values.get("spo2_pct", "")
         if upper is None or lower is None or upper <= lower:
             set_trouble(ui.t("rehab.pressure_again"))
+            return
+        if oxygen and number(oxygen, SPO2) is None:
+            set_trouble(ui.t("vitals.look_again", name=ui.t("vitals.spo2_pct")))
             return
         before = Before(
             new_chest_pain=given["new_chest_pain"],
@@ -85,34 +160,27 @@ def Questions(ui: Ui) -> ft.Control:
             weight_gain=given["weight_gain"],
             systolic_mmhg=upper,
             diastolic_mmhg=lower,
+            spo2_pct=number(oxygen, SPO2),
+            kind=kind,
         )
-        ui.phone.care.rehab.rest(before, ui.phone.view, ui.phone.minute_s)
+        care = ui.phone.care
+        care.helper.note(HelperAct.REHAB, care.now())
+        care.rehab.rest(before, ui.phone.view, ui.phone.minute_s)
         ui.refresh()
 
+    answers = [(False, ui.t("rehab.no")), (True, ui.t("rehab.yes"))]
     questions = [
-        card(
-            text(ui, ui.t(f"rehab.ask_{name}"), BODY, bold=True, header=True),
-            wrap(
-                *[
-                    button(
-                        ui,
-                        ui.t("rehab.yes" if yes else "rehab.no"),
-                        functools.partial(set_given, {**given, name: yes}),
-                        small=True,
-                        selected=given.get(name) is yes,
-                        leading=ft.Icons.CHECK if given.get(name) is yes else None,
-                        spoken=f"{ui.t(f'rehab.ask_{name}')} "
-                        f"{ui.t('rehab.yes' if yes else 'rehab.no')}",
-                    )
-                    for yes in (False, True)
-                ]
-            ),
-            gap=8,
+        choice(
+            ui,
+            ui.t(f"rehab.ask_{name}"),
+            answers,
+            given.get(name),
+            functools.partial(answer, name),
         )
         for name in ASKED
     ]
     ready = len(given) == len(ASKED)
-    pressures = card(
+    measured = card(
         text(ui, ui.t("rehab.pressure"), BODY, bold=True, header=True),
         *[
             field(
@@ -121,14 +189,15 @@ def Questions(ui: Ui) -> ft.Control:
                 values.get(name, ""),
                 functools.partial(typed, name),
             )
-            for name in PRESSURES
+            for name in (*PRESSURES, "spo2_pct")
         ],
+        text(ui, ui.t("rehab.spo2_if"), BODY, color="ink2"),
     )
     parts: list[ft.Control] = [
-        title(ui, ui.t("rehab.title"), back="home"),
+        title(ui, ui.t(f"rehab.{kind}_title"), back="me"),
         card(text(ui, ui.t("rehab.before"), BODY)),
         *questions,
-        pressures,
+        measured,
     ]
     if trouble:
         parts.append(
@@ -136,11 +205,7 @@ def Questions(ui: Ui) -> ft.Control:
         )
     label = ui.t("rehab.to_rest" if ready else "rehab.answer_all")
     parts.append(button(ui, label, go if ready else None, primary=True))
-    return _page(ui, "home", *parts)
-
-
-def _number(typed: str) -> int | None:
-    return int(typed) if typed.isdecimal() and int(typed) in MMHG else None
+    return shell(ui, "me", *parts, part="questions")
 
 
 def _rest(ui: Ui, desk: RehabDesk) -> ft.Control:
@@ -150,7 +215,7 @@ def _rest(ui: Ui, desk: RehabDesk) -> ft.Control:
         ui.t("rehab.waiting") if waiting else ui.t("rehab.rest_left", s=desk.rest_left_s)
     )
     good = countable(ui.view) is not None
-    return _page(
+    return shell(
         ui,
         "home",
         title(ui, ui.t("rehab.rest"), back="home"),
@@ -166,12 +231,13 @@ def _rest(ui: Ui, desk: RehabDesk) -> ft.Control:
             ),
             text(ui, ui.t("live.good" if good else "live.not_countable"), BODY),
         ),
+        part="rest",
     )
 
 
-def _leave(ui: Ui, screen: str = "home") -> None:
+def _leave(ui: Ui) -> None:
     ui.phone.care.rehab.leave()
-    ui.go(screen)
+    ui.go("home")
 
 
 def _no_answer(ui: Ui, desk: RehabDesk) -> ft.Control:
@@ -179,21 +245,21 @@ def _no_answer(ui: Ui, desk: RehabDesk) -> ft.Control:
         desk.ask_again()
         ui.refresh()
 
-    return _page(
+    return shell(
         ui,
         "home",
         title(ui, ui.t("rehab.no_answer"), back="home"),
         card(text(ui, ui.t("rehab.no_answer_how"), BODY), ground="care-tint", edge="care"),
         button(ui, ui.t("home.try_again"), again, primary=True),
         button(ui, ui.t("rehab.not_today"), functools.partial(_leave, ui)),
+        part="no_answer",
     )
 
 
 def _refused(ui: Ui, desk: RehabDesk) -> ft.Control:
-    reasons = desk.gate.reasons if desk.gate else []
-    return _page(
-        ui,
-        "home",
+    gate = desk.gate
+    reasons = gate.reasons if gate else []
+    parts: list[ft.Control] = [
         title(ui, ui.t("rehab.refused"), back="home"),
         card(
             *[text(ui, ui.t(f"rehab.reason_{one}"), BODY, bold=True) for one in reasons],
@@ -201,205 +267,44 @@ def _refused(ui: Ui, desk: RehabDesk) -> ft.Control:
             ground="care-tint",
             edge="care",
         ),
-        button(ui, ui.t("app.to_home"), functools.partial(_leave, ui), primary=True),
-    )
-
-
-def _count(ui: Ui, gate: RehabGate) -> str:
-    return ui.t("rehab.number", n=gate.number, of=gate.of)
+    ]
+    if gate is not None and gate.may_be_permitted:
+        parts.append(card(text(ui, ui.t("rehab.may_be_permitted"), BODY)))
+    leave = functools.partial(_leave, ui)
+    parts.append(button(ui, ui.t("app.to_home"), leave, primary=True))
+    return shell(ui, "home", *parts, part="refused")
 
 
 def _ready(ui: Ui, desk: RehabDesk) -> ft.Control:
     gate = desk.gate
     if gate is None:
-        return Questions(ui)
+        return Begin(ui)
 
     def begin() -> None:
         desk.begin(ui.phone.view)
         ui.refresh()
 
-    minutes = max(1, round(sum(stage.seconds for stage in gate.stages) / 60))
-    zone = ui.t("rehab.zone", low=gate.target_low_bpm, high=gate.target_high_bpm)
-    return _page(
-        ui,
-        "home",
-        title(ui, ui.t("rehab.ready"), _count(ui, gate), back="home"),
-        card(
-            text(ui, zone, CARD_HEADLINE, bold=True),
-            text(ui, ui.t("rehab.minutes", n=minutes), BODY),
-            text(ui, ui.t("rehab.talk"), BODY),
-            ground="ok-tint",
-        ),
+    parts: list[ft.Control] = [title(ui, ui.t("rehab.ready"), count(ui, gate), back="home")]
+    if gate.permitted_by is not None:
+        by = ui.t("rehab.permitted_by", name=gate.permitted_by)
+        parts.append(card(text(ui, by, BODY, bold=True), ground="brand-tint"))
+    if gate.kind is ExerciseKind.WALK:
+        how = [ui.t("rehab.walk_1"), ui.t("rehab.walk_2"), ui.t("rehab.walk_3")]
+        parts.append(card(*[text(ui, line, BODY) for line in how], ground="ok-tint"))
+    else:
+        minutes = max(1, round(sum(stage.seconds for stage in gate.stages) / 60))
+        low, high = gate.target_low_bpm, gate.target_high_bpm
+        parts.append(
+            card(
+                text(ui, ui.t("rehab.zone", low=low, high=high), CARD_HEADLINE, bold=True),
+                text(ui, ui.t("rehab.minutes", n=minutes), BODY),
+                text(ui, ui.t("rehab.talk"), BODY),
+                ground="ok-tint",
+            )
+        )
+    parts += [
         card(text(ui, ui.t("rehab.stop_when"), BODY)),
         button(ui, ui.t("rehab.begin"), begin, primary=True),
         button(ui, ui.t("rehab.not_today"), functools.partial(_leave, ui)),
-    )
-
-
-def _stage_name(ui: Ui, stages: list[Stage], place: int) -> str:
-    stage = stages[place]
-    nth = sum(one.kind is stage.kind for one in stages[: place + 1])
-    return ui.t(f"rehab.stage_{stage.kind}", n=nth)
-
-
-def _train(ui: Ui, desk: RehabDesk) -> ft.Control:
-    training = desk.training
-    if training is None:
-        return Questions(ui)
-
-    def stop() -> None:
-        desk.stop("stopped")
-        ui.refresh()
-
-    place, left_s = training.place
-    stages = training.gate.stages
-    return _page(
-        ui,
-        "home",
-        title(ui, _stage_name(ui, stages, place), _count(ui, training.gate)),
-        _pace(ui, training),
-        _left(ui, stages, place, left_s),
-        card(text(ui, ui.t("rehab.stop_when"), BODY)),
-        button(ui, ui.t("rehab.stop"), stop, ink_ground=True, leading=ft.Icons.PAUSE),
-        nav=False,
-    )
-
-
-def _pace(ui: Ui, training: Training) -> ft.Control:
-    pace, bpm = training.pace, training.bpm
-    ink = CALM.get(pace, "ink")
-    mark = [icon(ui, ft.Icons.CHECK, 34, ink)] if pace is Pace.JUST_RIGHT else []
-    word = text(
-        ui,
-        ui.t(f"rehab.pace_{pace}"),
-        HEADLINE,
-        bold=True,
-        color=ink,
-        center=True,
-        line=1.2,
-        expand=not mark,
-    )
-    number = ft.Row(
-        [
-            text(
-                ui,
-                "—" if bpm is None else str(bpm),
-                BIG_NUMBER,
-                bold=True,
-                cap=1.5,
-                line=1.1,
-            ),
-            text(ui, ui.t("unit.bpm"), CARD_HEADLINE, cap=1.5),
-        ],
-        alignment=ft.MainAxisAlignment.CENTER,
-        vertical_alignment=ft.CrossAxisAlignment.END,
-        spacing=8,
-    )
-    return card(
-        ft.Row([*mark, word], alignment=ft.MainAxisAlignment.CENTER, spacing=8),
-        number,
-        zone_bar(ui, training),
-        text(ui, ui.t("rehab.talk"), SECONDARY, color="ink2", center=True),
-        gap=8,
-    )
-
-
-def _left(ui: Ui, stages: list[Stage], place: int, left_s: float) -> ft.Control:
-    clock = f"{int(left_s) // 60}:{int(left_s) % 60:02d}"
-    bars: list[ft.Control] = []
-    for index, stage in enumerate(stages):
-        done = 1.0 if index < place else 0.0
-        if index == place:
-            done = 1 - left_s / stage.seconds
-        bars.append(
-            ft.ProgressBar(
-                value=done,
-                bar_height=12,
-                border_radius=4,
-                color=colour("brand"),
-                bgcolor=colour("sunken"),
-                expand=True,
-            )
-        )
-    return card(
-        ft.Row(
-            [
-                text(ui, ui.t("rehab.left"), BODY, expand=True),
-                text(ui, clock, HEADLINE + 4, bold=True, line=1.1, cap=1.5),
-            ]
-        ),
-        ft.Semantics(exclude_semantics=True, content=ft.Row(bars, spacing=6)),
-        gap=8,
-    )
-
-
-def _borg(ui: Ui, desk: RehabDesk) -> ft.Control:
-    training = desk.training
-    if training is None:
-        return Questions(ui)
-
-    def rate(borg: int) -> None:
-        desk.finish(borg)
-        _tick_off(ui)
-        ui.phone.hurry()
-        ui.refresh()
-
-    def felt(why: RehabEnd) -> None:
-        training.end = why
-        ui.refresh()
-
-    parts: list[ft.Control] = [title(ui, ui.t(f"rehab.end_{training.end}"))]
-    if training.end == "stopped":
-        chips = [
-            button(ui, ui.t(f"rehab.felt_{why}"), functools.partial(felt, why), small=True)
-            for why in FELT
-        ]
-        parts.append(card(text(ui, ui.t("rehab.felt"), BODY, bold=True), wrap(*chips)))
-    if training.end in (*FELT, "rate_high", "alarm"):
-        parts.append(
-            card(
-                text(ui, ui.t("rehab.sit_down"), BODY, bold=True),
-                ground="care-tint",
-                edge="care",
-            )
-        )
-    levels = [
-        button(ui, ui.t(f"rehab.borg_{borg}"), functools.partial(rate, borg))
-        for borg in BORG
     ]
-    parts.append(
-        card(text(ui, ui.t("rehab.borg"), CARD_HEADLINE, bold=True, header=True), *levels)
-    )
-    return _page(ui, "home", *parts)
-
-
-def _tick_off(ui: Ui) -> None:
-    """Done by doing: a finished session ticks the task of the plan that asked for it."""
-    training, now = ui.phone.care.rehab.training, ui.phone.view().now
-    if training is None or training.end != "finished":
-        return
-    for task in ui.view.tasks:
-        open_now = task.state in (TaskState.PLANNED, TaskState.DUE) and task.opens_at <= now
-        if task.kind is TaskKind.REHAB and task.done_here and open_now:
-            ui.phone.care.done(task.id, TaskDone(done_at=now))
-            return
-
-
-def _done(ui: Ui, desk: RehabDesk) -> ft.Control:
-    training = desk.training
-    if training is None:
-        return Questions(ui)
-    minutes = round(training.elapsed_s / 60)
-    share = round(100 * training.in_zone_s / training.good_s) if training.good_s else 0
-    return _page(
-        ui,
-        "home",
-        title(ui, ui.t("rehab.done"), _count(ui, training.gate)),
-        card(
-            text(ui, ui.t("rehab.done_minutes", n=minutes), CARD_HEADLINE, bold=True),
-            text(ui, ui.t("rehab.done_zone", pct=share), BODY),
-            text(ui, ui.t("rehab.done_how"), BODY),
-            ground="ok-tint",
-        ),
-        button(ui, ui.t("app.to_home"), functools.partial(_leave, ui), primary=True),
-    )
+    return shell(ui, "home", *parts, part="ready")

@@ -6,7 +6,6 @@ import flet as ft
 
 from app.components.kit import BODY, CARD_HEADLINE, SECONDARY, Ui, button, card, text, title
 from app.components.shell import shell
-from app.i18n import say_day
 from clinic_server.wire.care import Advice
 
 
@@ -23,13 +22,10 @@ def results(ui: Ui) -> ft.Control:
 
 
 def _result(ui: Ui, advice: Advice) -> ft.Control:
-    zone = ui.phone.care.zone
-    at, now = advice.sent_at.astimezone(zone), ui.view.now.astimezone(zone)
-    when = f"{say_day(at, now, ui.locale)} {at.strftime('%H:%M')}"
     return card(
         text(ui, ui.t("results.looked", name=advice.from_name), CARD_HEADLINE, bold=True),
-        text(ui, when, SECONDARY, color="ink2"),
-        text(ui, advice.text, BODY),
+        text(ui, ui.when(advice.sent_at), SECONDARY, color="ink2"),
+        text(ui, advice.text, BODY, line=1.55),
         button(ui, ui.t("results.open"), functools.partial(ui.go, "answer", advice.id)),
         gap=8,
     )

@@ -1,22 +1,18 @@
-"""Doing a task: 30 s of ECG, or numbers by hand."""
+"""Doing a task: 30 s of ECG, numbers by hand, or questions about the week."""
 
-import asyncio
 import functools
-from dataclasses import dataclass
 
 import flet as ft
 from pydantic import ValidationError
 
-from app.components.hooks import use_cell, use_value
+from app.components.form import choice
+from app.components.hooks import use_value
 from app.components.kit import BODY, CARD_HEADLINE, SECONDARY, Ui, button, card, text, title
 from app.components.shell import shell
-from app.heart_rate import Trust
-from app.theme import colour
-from app.views.live import live_paper
 from app.views.pair import field
+from app.views.record import Record, Strip
 from clinic_server.wire.care import PatientTask, TaskDone, TaskKind
-
-SPOT_S = 30
+from clinic_server.wire.questionnaire import EVERY_DAY, Question
 
 
 def task(ui: Ui) -> ft.Control:
@@ -26,57 +22,19 @@ def task(ui: Ui) -> ft.Control:
         return Spot(ui, chosen)
     if chosen is not None and chosen.kind is TaskKind.VITALS:
         return Vitals(ui, chosen)
+    if chosen is not None and chosen.kind is TaskKind.QUESTIONNAIRE:
+        return Questionnaire(ui, chosen)
     return shell(ui, "home", title(ui, ui.t("task.gone"), back="home"))
 
 
-@dataclass(frozen=True)
-class _Strip:
-    """Where the 30 s lie, and how good they are."""
-
-    recording: str
-    first_sample: int
-    n_samples: int
-    good_s: int
-
-
-def _no_strip() -> _Strip | None:
+def _no_strip() -> Strip | None:
     return None
 
 
 @ft.component
 def Spot(ui: Ui, chosen: PatientTask) -> ft.Control:
-    """Record 30 s in place: the strip is the running recording, marked."""
-    left, set_left = ft.use_state(-1)
+    """Record 30 s in place for the plan."""
     strip, set_strip = use_value(_no_strip)
-    job = use_cell()
-
-    async def record() -> None:
-        begun = ui.phone.view()
-        good = 0
-        for second in range(SPOT_S):
-            set_left(SPOT_S - second)
-            await asyncio.sleep(1.0)
-            now = ui.phone.view()
-            good += now.on_skin and now.rate.trust is Trust.GOOD
-        ended = ui.phone.view()
-        set_left(0)
-        same = ended.recording is not None and ended.recording == begun.recording
-        if same and ended.end_sample > begun.end_sample:
-            count = ended.end_sample - begun.end_sample
-            set_strip(_Strip(str(ended.recording), begun.end_sample, count, good))
-        else:
-            set_strip(_Strip("", 0, 0, 0))
-
-    def begin() -> None:
-        stop()
-        set_strip(None)
-        job.current = asyncio.create_task(record())
-
-    def stop() -> None:
-        if job.current is not None:
-            job.current.cancel()
-
-    ft.use_effect(lambda: None, [], stop)
 
     def send() -> None:
         if strip is None:
@@ -84,7 +42,7 @@ def Spot(ui: Ui, chosen: PatientTask) -> ft.Control:
         ui.phone.care.done(
             chosen.id,
             TaskDone(
-                done_at=ui.phone.view().now,
+                done_at=ui.phone.care.now(),
                 recording_id=strip.recording,
                 first_sample=strip.first_sample,
                 n_samples=strip.n_samples,
@@ -93,29 +51,13 @@ def Spot(ui: Ui, chosen: PatientTask) -> ft.Control:
         ui.phone.hurry()
         ui.go("home")
 
+    def again() -> None:
+        set_strip(None)
+
     parts: list[ft.Control] = [title(ui, ui.t("task.spot_ecg"), back="home")]
-    if strip is None and left < 0:
-        parts.append(
-            card(
-                text(ui, ui.t("task.spot_ecg_how"), BODY),
-                button(ui, ui.t("task.start_30"), begin, primary=True),
-            )
-        )
-    elif strip is None:
-        parts += [
-            card(
-                text(ui, ui.t("task.left", s=left), CARD_HEADLINE, bold=True),
-                ft.ProgressBar(
-                    value=(SPOT_S - left) / SPOT_S,
-                    bar_height=12,
-                    border_radius=6,
-                    color=colour("brand"),
-                    bgcolor=colour("sunken"),
-                ),
-            ),
-            live_paper(ui),
-        ]
-    elif strip.good_s >= SPOT_S * 2 // 3:
+    if strip is None:
+        parts.append(Record(ui, set_strip))
+    elif strip.good:
         parts.append(
             card(
                 text(ui, ui.t("task.spot_good"), CARD_HEADLINE, bold=True),
@@ -125,19 +67,60 @@ def Spot(ui: Ui, chosen: PatientTask) -> ft.Control:
             )
         )
     else:
-        again = [button(ui, ui.t("task.again"), begin, primary=True)]
+        ways = [button(ui, ui.t("task.again"), again, primary=True)]
         if strip.recording:
-            again.append(button(ui, ui.t("task.send_anyway"), send))
+            ways.append(button(ui, ui.t("task.send_anyway"), send))
         parts.append(
             card(
                 text(ui, ui.t("task.spot_poor"), CARD_HEADLINE, bold=True),
                 text(ui, ui.t("task.spot_poor_how", s=strip.good_s), BODY),
-                *again,
+                *ways,
                 ground="care-tint",
                 edge="care",
             )
         )
     return shell(ui, "home", *parts)
+
+
+@ft.component
+def Questionnaire(ui: Ui, chosen: PatientTask) -> ft.Control:
+    """Ask about the last week; nothing is sent before all is answered."""
+    given, set_given = use_value(dict[Question, int])
+
+    def answer(question: Question, value: int) -> None:
+        set_given({**given, question: value})
+
+    def send() -> None:
+        done = TaskDone(done_at=ui.phone.care.now(), answers=given)
+        ui.phone.care.done(chosen.id, done)
+        ui.phone.hurry()
+        ui.go("home")
+
+    answers = [(n, ui.t(f"questionnaire.answer_{n}")) for n in range(EVERY_DAY + 1)]
+    cards = [
+        choice(
+            ui,
+            ui.t(f"questionnaire.{question}"),
+            answers,
+            given.get(question),
+            functools.partial(answer, question),
+        )
+        for question in Question
+    ]
+    ready = len(given) == len(Question)
+    return shell(
+        ui,
+        "home",
+        title(ui, ui.t("task.questionnaire"), back="home"),
+        card(text(ui, ui.t("questionnaire.how"), BODY)),
+        *cards,
+        button(
+            ui,
+            ui.t("task.send" if ready else "rehab.answer_all"),
+            send if ready else None,
+            primary=True,
+        ),
+    )
 
 
 _FIELDS = (
@@ -169,7 +152,7 @@ def Vitals(ui: Ui, chosen: PatientTask) -> ft.Control:
             set_trouble(ui.t("vitals.both"))
             return
         try:
-            done = TaskDone.model_validate({"done_at": ui.phone.view().now, **filled})
+            done = TaskDone.model_validate({"done_at": ui.phone.care.now(), **filled})
         except ValidationError as error:
             name = str(error.errors()[0]["loc"][0])
             set_trouble(ui.t("vitals.look_again", name=ui.t(f"vitals.{name}")))

@@ -76,4 +76,5 @@ def home(session: ReadSession, issue: CurrentIssue, app: AppDep, now: ClockDep) 
         contacts=patients_service.contacts_for(session, patient, app.settings, now),
         due_on=issue.due_on.isoformat(),
         returned=issue.returned_at is not None,
+        medicines=patient.drugs,
     )

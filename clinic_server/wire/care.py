@@ -154,6 +154,8 @@ class Home(BaseModel):
     contacts: list[Contact]
     due_on: str
     returned: bool
+    medicines: str = ""
+    """As the clinic wrote them, one after the other with ``;`` between."""
 
 
 class PhoneReport(BaseModel):
@@ -225,5 +227,25 @@ class FamilyLinkView(BaseModel):
     has_pin: bool = False
     locked_until: AwareDatetime | None = None
     """Too many wrong PINs: nobody new gets in before this."""
+    printed: bool = False
+    """On the discharge sheet or wristband: first level until the patient raises it."""
     url: str | None = None
     """Only in the answer that created it: afterwards nobody can read it again."""
+
+
+class FamilyLevel(BaseModel):
+    """How much a relative sees from now on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    level: int = Field(ge=1, le=3)
+
+
+class FamilyLook(BaseModel):
+    """Somebody opened a family page."""
+
+    at: AwareDatetime
+    network: str
+    """Half of the address they came from."""
+    phone: int
+    """The same number is the same kind of phone and browser, counted from 1."""

@@ -16,7 +16,7 @@ class Purpose(StrEnum):
     LOCATION = "location"
 
 
-TEXT_VERSION = 1
+TEXT_VERSION = 2
 """Version of the words the app shows; raised whenever their meaning changes."""
 Version = Annotated[int, Field(ge=1, le=10_000)]
 

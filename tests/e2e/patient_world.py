@@ -16,6 +16,7 @@ import httpx
 from playwright.sync_api import Browser, Locator, Page, Route
 from sqlmodel import Session
 
+from clinic_server.alarms.notice import send_notice
 from clinic_server.bus import Bus
 from clinic_server.db import Database
 from clinic_server.main import create_app
@@ -24,7 +25,7 @@ from clinic_server.rehab.models import RehabPrescription
 from clinic_server.settings import Settings
 from clinic_server.staff import service as staff
 from clinic_server.staff.models import Role
-from clinic_server.wire.care import TaskKind
+from clinic_server.wire.care import Opinion, TaskKind
 from tests import factories as make
 from tests.integration.conftest import migrate, served
 from tests.integration.killing import free_port
@@ -84,6 +85,7 @@ def _seed(db: Database) -> tuple[list[dict[str, object]], int, str]:
             )
         for i, name in enumerate(("李秀英", "王建国")):
             patient = make.make_patient(session, doctor, mrn=f"E{i}", now=now, name=name)
+            patient.drugs = "阿司匹林 100 mg 每天 1 次；美托洛尔 25 mg 每天 2 次"
             _, code = make.issue_unit(session, doctor, patient, f"AX-E{i}", now=now)
             entry: dict[str, object] = {
                 "id": f"p{i + 1}",
@@ -110,7 +112,8 @@ def _tasks(session: Session, patient_id: int, doctor_id: int, now: datetime) -> 
     )
     session.add(plan)
     session.flush()
-    for kind, minutes in ((TaskKind.VITALS, 30), (TaskKind.SPOT_ECG, 60)):
+    asked = ((TaskKind.VITALS, 30), (TaskKind.SPOT_ECG, 60), (TaskKind.QUESTIONNAIRE, 90))
+    for kind, minutes in asked:
         session.add(
             Task(
                 plan_id=plan.id or 0,
@@ -121,6 +124,16 @@ def _tasks(session: Session, patient_id: int, doctor_id: int, now: datetime) -> 
                 grace_until=now + timedelta(hours=4),
             )
         )
+    session.add(
+        Task(
+            plan_id=plan.id or 0,
+            patient_id=patient_id,
+            kind=TaskKind.CLINIC_VISIT,
+            opens_at=now + timedelta(days=6),
+            due_at=now + timedelta(days=6, hours=2),
+            grace_until=now + timedelta(days=7),
+        )
+    )
 
 
 def _exercise(session: Session, patient_id: int, doctor_id: int, now: datetime) -> None:
@@ -171,6 +184,37 @@ def running(folder: Path) -> Iterator[World]:
             process.terminate()
             process.wait(20)
     db.close()
+
+
+def fill(world: World) -> None:
+    """Put into the app what a month leaves: answers, a report, people who looked."""
+    now = make.system_now()
+    with world.db.write() as session:
+        doctor = staff.staff_by_id(session, world.doctor_id)
+        for kind, opinion, words in (
+            ("report", Opinion.FREE_TEXT, "24 小时心电看完了，没有需要处理的。药照常吃。"),
+            ("notice", Opinion.FREE_TEXT, "明天上午护士会打电话，问您走路的情况。"),
+        ):
+            send_notice(
+                session,
+                patient_id=1,
+                staff=doctor,
+                kind=kind,
+                opinion=opinion,
+                text=words,
+                now=now,
+            )
+        for action in ("patients.look", "report.sign", "rehab.prescribe"):
+            staff.audit(
+                session,
+                at=now,
+                actor_kind="staff",
+                actor_id=world.doctor_id,
+                action=action,
+                object_kind="patient",
+                object_id=1,
+                patient_id=1,
+            )
 
 
 def _await_web(web: str, process: subprocess.Popen[bytes]) -> None:

@@ -44,7 +44,7 @@ def test_opening_a_file_is_told_to_whom_it_belongs(
     for _ in range(3):
         assert doctor.get(f"/console/patients/{ward.patient_id}").status_code == 200
     assert looked(clinic, phone) == [("Zhang", "physician")], "once an hour"
-    clinic.clock.advance(3600)
+    clinic.clock.now += timedelta(hours=1)
     doctor.get(f"/console/patients/{ward.patient_id}")
     assert looked(clinic, phone) == [("Zhang", "physician")] * 2
     with clinic.read() as session:

@@ -11,7 +11,7 @@ from app.first_day import STEPS, FirstDay
 from app.notebook import Notebook
 from app.sos import SosDesk
 from app.spool import Spool
-from clinic_server.wire.consent import ConsentState, Purpose
+from clinic_server.wire.consent import TEXT_VERSION, ConsentState, Purpose
 from clinic_server.wire.diary import DiaryNote, Symptom
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -103,7 +103,7 @@ def test_words_that_changed_are_asked_anew_but_a_no_stays_a_no(notebook, monkeyp
     consents = Consents(notebook)
     consents.decide(Purpose.RESEARCH, True, NOW)
     consents.decide(Purpose.TEACHING, False, NOW)
-    monkeypatch.setattr("app.consents.TEXT_VERSION", 2)
+    monkeypatch.setattr("app.consents.TEXT_VERSION", TEXT_VERSION + 1)
     assert consents.granted(Purpose.RESEARCH) is None
     assert consents.granted(Purpose.TEACHING) is False
 
@@ -112,7 +112,7 @@ def test_what_waits_here_is_newer_than_what_the_clinic_says(notebook):
     consents = Consents(notebook)
     consents.decide(Purpose.CARE, False, NOW)
     old = [
-        ConsentState(purpose=purpose, granted=True, version=1, decided_at=NOW)
+        ConsentState(purpose=purpose, granted=True, version=TEXT_VERSION, decided_at=NOW)
         for purpose in (Purpose.CARE, Purpose.FAMILY)
     ]
     consents.learn(old)
@@ -123,7 +123,7 @@ def test_what_waits_here_is_newer_than_what_the_clinic_says(notebook):
 
 def test_the_first_day_goes_step_by_step_and_survives_a_restart(notebook):
     assert FirstDay(notebook).step() is None, "no loan, no first day"
-    notebook.put("token", "x")
+    notebook.put("unit", {"serial": "AX-1"})
     notebook.put("issue_id", 1)
     for left, step in zip(range(len(STEPS), 0, -1), STEPS, strict=True):
         day = FirstDay(notebook)

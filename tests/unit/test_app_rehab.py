@@ -12,7 +12,9 @@ from app import rehab
 from app.errors import Offline
 from app.heart_rate import HeartRate, Trust
 from app.notebook import Notebook
-from app.rehab import Before, Pace, Phase, RehabDesk, Training, countable
+from app.ports import Tone
+from app.rehab import Before, Phase, RehabDesk, countable
+from app.training import Pace, Training
 from clinic_server.wire.rehab import RehabAsk, RehabGate, RehabSummary, Stage, StageKind
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -114,7 +116,7 @@ def test_the_end_is_the_end_and_the_summary_is_of_what_was_counted():
     training.step(10, 110)
     assert training.end == "finished"
     training.step(10, 200)
-    summary = training.summary(NOW, 13)
+    summary = training.summary(NOW, 13, 0)
     assert (summary.trained_s, summary.good_s, summary.max_bpm) == (120, 70, 110)
     assert summary.mean_bpm == 101
     assert summary.in_zone_s == 50, "warming up and cooling down do not count"
@@ -125,6 +127,8 @@ def seen(bpm: int | None, events: tuple[int, ...] = ()) -> Any:
         on_skin=True,
         rate=HeartRate(bpm, Trust.GOOD if bpm else Trust.NONE),
         events=tuple(SimpleNamespace(alarm_id=n) for n in events),
+        recording="r1",
+        end_sample=1000,
     )
 
 
@@ -229,3 +233,124 @@ def test_nothing_starts_that_was_refused(notebook):
 
     asyncio.run(go())
     assert notebook.messages() == []
+
+
+@pytest.mark.parametrize(
+    ("reading", "end"),
+    [
+        ({"borg": 16}, None),
+        ({"borg": 17}, "borg_high"),
+        ({"spo2_pct": 88}, None),
+        ({"spo2_pct": 87}, "spo2_low"),
+        ({"systolic_mmhg": 119}, None),
+        ({"systolic_mmhg": 118}, "pressure_drop"),
+        ({"systolic_mmhg": 150}, None),
+    ],
+)
+def test_what_is_measured_on_the_way_may_end_it(reading, end):
+    training = Training(gate(), rest_systolic_mmhg=128)
+    training.step(5, 90)
+    training.read(**reading)
+    assert training.end == end
+    assert training.readings[0].at_s == 5
+
+
+def test_a_pressure_without_one_before_ends_nothing():
+    training = Training(gate())
+    training.read(systolic_mmhg=80)
+    assert training.end is None
+
+
+def test_a_rhythm_of_the_clinics_list_ends_it_only_if_it_began_now():
+    stopping = gate(stop_rhythms=["VT", "AFIB"])
+    training = Training(stopping, first_sample=5000)
+    training.step(1, 100, [("AFIB", 4999), ("SVTA", 6000)])
+    assert training.end is None
+    training.step(1, 100, [("VT", 6000)])
+    assert training.end == "rhythm"
+
+
+def test_effort_is_asked_once_after_each_hard_part():
+    training = at_work(100)
+    assert training.asks_effort is False
+    training.step(100, 100)
+    assert training.asks_effort is True
+    training.effort(None)
+    assert (training.asks_effort, training.readings) == (False, [])
+
+
+def walk_gate(**changes: Any) -> RehabGate:
+    stages = [Stage(kind=StageKind.WORK, seconds=360)]
+    return gate(kind="walk", of=0, stages=stages, **changes)
+
+
+def test_a_walk_is_at_ones_own_pace_and_stops_far_above_only():
+    walk = Training(walk_gate(), rest_bpm=66)
+    for _ in range(120):
+        walk.step(1, 120)
+    assert walk.end is None
+    walk.step(1, 131)
+    assert walk.pace is Pace.GENTLY
+    for _ in range(3):
+        walk.step(1, 132)
+    assert walk.end == "rate_high"
+
+
+def test_a_walk_counts_rests_the_last_half_minute_and_the_minute_after():
+    walk = Training(walk_gate(), rest_bpm=66, first_sample=100, recording="r1")
+    for second in range(360):
+        walk.resting = 100 <= second < 120
+        walk.step(1, 90 if second < 300 else 108)
+    assert walk.end == "finished"
+    walk.recovery_bpm = 84
+    summary = walk.summary(NOW, 13, 90_100, 412)
+    assert summary.walk is not None
+    kept = summary.walk.model_dump(exclude_none=True)
+    assert kept == {
+        "distance_m": 412,
+        "rested_s": 20,
+        "bpm_before": 66,
+        "bpm_end": 108,
+        "bpm_minute_after": 84,
+    }
+    assert (summary.recording_id, summary.first_sample) == ("r1", 100)
+    assert summary.n_samples == 90_000
+
+
+def test_a_doctors_word_turns_a_refusal_without_being_asked(notebook):
+    answers = [gate(permitted=False, reasons=["pressure_high"], may_be_permitted=True)] * 2
+
+    async def clinic(_ask: RehabAsk) -> RehabGate:
+        return answers.pop() if answers else gate(permitted_by="Zhang")
+
+    async def go() -> None:
+        desk = RehabDesk(notebook, clinic, lambda: NOW)
+        desk.rest(WELL, lambda: seen(64), 3)
+        await reach(desk, Phase.READY)
+        assert desk.gate is not None
+        assert desk.gate.permitted_by == "Zhang"
+
+    asyncio.run(go())
+
+
+def test_the_pace_is_told_by_tones_and_not_every_second(notebook):
+    told: list[Tone] = []
+
+    async def clinic(_ask: RehabAsk) -> RehabGate:
+        return gate(stages=[Stage(kind=StageKind.WORK, seconds=600)])
+
+    async def go() -> None:
+        desk = RehabDesk(notebook, clinic, lambda: NOW)
+        desk.cue = lambda tone, _pace: told.append(tone)
+        desk.rest(WELL, lambda: seen(64), 3)
+        await reach(desk, Phase.READY)
+        views = iter([seen(70)] * 20 + [seen(100)] * 5 + [seen(131)] * 20)
+        desk.begin(lambda: next(views, seen(131)))
+        for _ in range(2000):
+            if Tone.SLOWER in told:
+                break
+            await asyncio.sleep(0.002)
+        desk.stop("stopped")
+
+    asyncio.run(go())
+    assert told == [Tone.FASTER, Tone.SLOWER]
