@@ -10,6 +10,7 @@ from clinic_server.alarms.models import Alarm
 from clinic_server.alarms.raising import raise_condition
 from clinic_server.alarms.steady import FOLLOW_S
 from clinic_server.devices import service as devices_service
+from clinic_server.devices.loans import phone_states
 from clinic_server.recordings import reading
 
 PHONE_CLOCK_S = 10.0
@@ -21,10 +22,13 @@ JUMP = "alarms.clock_jump"
 
 def sweep(session: Session, now: datetime) -> None:
     """Look at the phones' clocks and at uploads kept aside."""
-    for issue in devices_service.open_issues(session):
-        phone = devices_service.phone_state(session, issue.id or 0)
-        if phone is None or issue.enrolled_at is None:
-            continue
+    enrolled = {
+        issue.id or 0: issue
+        for issue in devices_service.open_issues(session)
+        if issue.enrolled_at is not None
+    }
+    for issue_id, phone in phone_states(session, enrolled).items():
+        issue = enrolled[issue_id]
         off_s = (phone.phone_at - phone.reported_at).total_seconds()
         if abs(off_s) > PHONE_CLOCK_S:
             raise_condition(

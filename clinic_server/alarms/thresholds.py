@@ -1,10 +1,12 @@
 """Which thresholds hold for a patient now, who set them, and what the rules must know."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from clinic_server.alarms import limits as guard
 from clinic_server.alarms.limits import Limits
@@ -21,19 +23,29 @@ from clinic_server.staff.models import Role, Staff
 
 def template_of(patient: Patient) -> str:
     """Name the diagnosis template of a patient, as far as the record says."""
-    return "known_af" if patient.known_af else "default"
+    return _template(known_af=patient.known_af)
+
+
+def _template(*, known_af: bool) -> str:
+    return "known_af" if known_af else "default"
 
 
 def in_force(
     session: Session, patient_id: int | None, now: datetime
 ) -> Sequence[LimitOverride]:
     """Give the overrides of a patient (None: of the site) that hold now, oldest first."""
-    return session.exec(
+    whose = (
+        col(LimitOverride.patient_id).is_(None)
+        if patient_id is None
+        else col(LimitOverride.patient_id) == patient_id
+    )
+    return session.exec(_holding(now).where(whose)).all()
+
+
+def _holding(now: datetime) -> SelectOfScalar[LimitOverride]:
+    return (
         select(LimitOverride)
         .where(
-            col(LimitOverride.patient_id).is_(None)
-            if patient_id is None
-            else col(LimitOverride.patient_id) == patient_id,
             LimitOverride.set_at <= now,
             col(LimitOverride.ended_at).is_(None) | (col(LimitOverride.ended_at) > now),
             or_(
@@ -42,7 +54,7 @@ def in_force(
             ),
         )
         .order_by(col(LimitOverride.id))
-    ).all()
+    )
 
 
 def limits_for(session: Session, patient: Patient, now: datetime) -> Limits:
@@ -52,6 +64,25 @@ def limits_for(session: Session, patient: Patient, now: datetime) -> Limits:
         [(row.name, row.value) for row in in_force(session, None, now)],
         [(row.name, row.value) for row in in_force(session, patient.id, now)],
     )
+
+
+def limits_of_many(
+    session: Session, patient_ids: Iterable[int], now: datetime
+) -> dict[int, Limits]:
+    """Resolve the thresholds of many patients in a few queries, by patient."""
+    site = [(row.name, row.value) for row in in_force(session, None, now)]
+    own: defaultdict[int, list[tuple[str, float]]] = defaultdict(list)
+    theirs = _holding(now).where(col(LimitOverride.patient_id).is_not(None))
+    for row in session.exec(theirs):
+        own[row.patient_id or 0].append((row.name, row.value))
+    known_af = patients_service.with_known_af(session)
+    shared = {af: guard.resolve(_template(known_af=af), site) for af in (False, True)}
+    return {
+        number: guard.resolve(_template(known_af=number in known_af), site, own[number])
+        if number in own
+        else shared[number in known_af]
+        for number in patient_ids
+    }
 
 
 def limits_seen_by(

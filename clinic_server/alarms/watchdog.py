@@ -5,7 +5,9 @@ once, made more urgent by its own later threshold, and clears by itself (technic
 do not latch).
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
@@ -17,9 +19,9 @@ from clinic_server.alarms.machine import Clear
 from clinic_server.alarms.models import Alarm, Tier
 from clinic_server.alarms.raising import raise_condition
 from clinic_server.devices import service as devices_service
+from clinic_server.devices.loans import phone_states
 from clinic_server.devices.models import Issue, PhoneState
-from clinic_server.patients import service as patients_service
-from clinic_server.recordings import service as recordings_service
+from clinic_server.recordings import reading
 from clinic_server.recordings.models import Recording
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.sites import all_sites
@@ -27,103 +29,107 @@ from clinic_server.staff.sites import all_sites
 ROSTER_AHEAD = timedelta(hours=12)
 ROSTER_STEP = timedelta(minutes=30)
 BATTERY_HYSTERESIS_PCT = 5
+_Standing = defaultdict[tuple[int, str, str], list[Alarm]]
+"""Open alarms by patient, rule and code."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """One loan, and what is known of it."""
+
+    issue: Issue
+    recording: Recording | None
+    phone: PhoneState | None
+    limits: Limits
+    standing: _Standing
+
+    def open(self, rule: str, code: str) -> Sequence[Alarm]:
+        """Give the patient's alarms of a rule that are not closed."""
+        return self.standing.get((self.issue.patient_id, rule, code), ())
 
 
 def sweep(session: Session, now: datetime) -> None:
     """Look at everything that should speak, and at who should listen."""
-    for issue in devices_service.open_issues(session):
-        if issue.enrolled_at is None or issue.returned_at is not None:
-            continue
-        patient = patients_service.patient_of_record(session, issue.patient_id)
-        limits = thresholds.limits_for(session, patient, now)
-        recording = _recording_of(session, issue)
-        phone = devices_service.phone_state(session, issue.id or 0)
-        _silence(session, issue, recording, limits, now)
-        _lead_off(session, issue, recording, phone, limits, now)
-        _batteries(session, issue, phone, limits, now)
-    _end_returned(session, now)
+    issues = devices_service.open_issues(session)
+    standing = _standing(session)
+    _end_returned(session, standing, {issue.patient_id for issue in issues}, now)
+    enrolled = {issue.id or 0: issue for issue in issues if issue.enrolled_at is not None}
+    recordings = reading.latest_of_issues(session, enrolled)
+    phones = phone_states(session, enrolled)
+    wearers = {issue.patient_id for issue in enrolled.values()}
+    limits = thresholds.limits_of_many(session, wearers, now)
+    for issue_id, issue in enrolled.items():
+        one = _Watched(
+            issue=issue,
+            recording=recordings.get(issue_id),
+            phone=phones.get(issue_id),
+            limits=limits[issue.patient_id],
+            standing=standing,
+        )
+        _silence(session, one, now)
+        _lead_off(session, one, now)
+        _batteries(session, one, now)
     _roster(session, now)
 
 
-def _recording_of(session: Session, issue: Issue) -> Recording | None:
-    newest = recordings_service.latest_for(session, issue.patient_id)
-    return newest if newest is not None and newest.issue_id == issue.id else None
-
-
-def _open(
-    session: Session, patient_id: int | None, rule: str, code: str
-) -> Sequence[Alarm]:
-    return session.exec(
+def _standing(session: Session) -> _Standing:
+    """Give the open technical alarms of patients, in one query."""
+    rows = session.exec(
         select(Alarm).where(
-            col(Alarm.patient_id).is_(None)
-            if patient_id is None
-            else col(Alarm.patient_id) == patient_id,
-            Alarm.rule == rule,
-            Alarm.code == code,
+            col(Alarm.rule).in_(("T1", "T2", "T3")),
             col(Alarm.closed_at).is_(None),
+            col(Alarm.patient_id).is_not(None),
         )
-    ).all()
+    )
+    found: _Standing = defaultdict(list)
+    for alarm in rows:
+        found[alarm.patient_id or 0, alarm.rule, alarm.code].append(alarm)
+    return found
 
 
-def _clear(
-    session: Session, patient_id: int | None, rule: str, code: str, now: datetime
-) -> None:
-    for alarm in _open(session, patient_id, rule, code):
-        act(session, alarm, Clear(now), now)
-
-
-def _silence(
-    session: Session,
-    issue: Issue,
-    recording: Recording | None,
-    limits: Limits,
-    now: datetime,
-) -> None:
+def _silence(session: Session, one: _Watched, now: datetime) -> None:
     """Raise T1: low at 15 min without data, medium at 30 min; each is its own row."""
+    issue, recording = one.issue, one.recording
     heard = recording.last_received_at if recording else None
     since = max(t for t in (issue.enrolled_at, heard) if t is not None)
     silent = now - since
+    raised = {alarm.dedupe_key for alarm in one.open("T1", "alarms.silence")}
     for tier, name in (
         (Tier.DAILY, "silence_low_min"),
         (Tier.URGENT, "silence_medium_min"),
     ):
-        if silent < timedelta(minutes=limits[name]):
+        key = f"silence:{issue.id}:{since.isoformat()}:{tier.value}"
+        if silent < timedelta(minutes=one.limits[name]) or key in raised:
             continue
         raise_condition(
             session,
             rule_id="T1",
             code="alarms.silence",
-            dedupe_key=f"silence:{issue.id}:{since.isoformat()}:{tier.value}",
+            dedupe_key=key,
             patient_id=issue.patient_id,
             recording_id=recording.id if recording else None,
             onset_at=since,
             now=now,
             tier=tier,
-            params={"minutes": round(limits[name])},
+            params={"minutes": round(one.limits[name])},
         )
-    for alarm in _open(session, issue.patient_id, "T1", "alarms.silence"):
+    for alarm in one.open("T1", "alarms.silence"):
         if alarm.onset_at < since:
             act(session, alarm, Clear(since), now)
 
 
-def _lead_off(
-    session: Session,
-    issue: Issue,
-    recording: Recording | None,
-    phone: PhoneState | None,
-    limits: Limits,
-    now: datetime,
-) -> None:
+def _lead_off(session: Session, one: _Watched, now: datetime) -> None:
     """Raise T2 from what the phone says of the electrodes."""
+    issue, recording, phone = one.issue, one.recording, one.phone
     since = phone.lead_off_since if phone else None
     if since is None:
         on = recording is not None and recording.last_contact
         if phone is not None and on:
-            _clear(session, issue.patient_id, "T2", "alarms.lead_off", now)
+            _clear(session, one.open("T2", "alarms.lead_off"), now)
         return
-    if now - since < timedelta(minutes=limits["lead_off_min"]):
+    if now - since < timedelta(minutes=one.limits["lead_off_min"]):
         return
-    if _open(session, issue.patient_id, "T2", "alarms.lead_off"):
+    if one.open("T2", "alarms.lead_off"):
         return
     raise_condition(
         session,
@@ -138,17 +144,12 @@ def _lead_off(
     )
 
 
-def _batteries(
-    session: Session,
-    issue: Issue,
-    phone: PhoneState | None,
-    limits: Limits,
-    now: datetime,
-) -> None:
+def _batteries(session: Session, one: _Watched, now: datetime) -> None:
     """Raise T3 for the desk; the patient is told by the app itself, earlier."""
+    issue, phone = one.issue, one.phone
     if phone is None:
         return
-    limit = limits["battery_desk_pct"]
+    limit = one.limits["battery_desk_pct"]
     for percent, code in (
         (phone.battery_pct, "alarms.battery"),
         (phone.phone_battery_pct, "alarms.phone_battery"),
@@ -156,8 +157,8 @@ def _batteries(
         if percent is None:
             continue
         if percent >= limit + BATTERY_HYSTERESIS_PCT:
-            _clear(session, issue.patient_id, "T3", code, now)
-        elif percent < limit and not _open(session, issue.patient_id, "T3", code):
+            _clear(session, one.open("T3", code), now)
+        elif percent < limit and not one.open("T3", code):
             raise_condition(
                 session,
                 rule_id="T3",
@@ -170,18 +171,18 @@ def _batteries(
             )
 
 
-def _end_returned(session: Session, now: datetime) -> None:
+def _end_returned(
+    session: Session, standing: _Standing, out: Collection[int], now: datetime
+) -> None:
     """End technical conditions of patients whose unit has been taken back."""
-    rows = session.exec(
-        select(Alarm).where(
-            col(Alarm.rule).in_(("T1", "T2", "T3")),
-            col(Alarm.closed_at).is_(None),
-            col(Alarm.patient_id).is_not(None),
-        )
-    ).all()
-    for alarm in rows:
-        if devices_service.open_issue_of(session, alarm.patient_id or 0) is None:
-            act(session, alarm, Clear(now), now)
+    for (patient_id, _, _), alarms in standing.items():
+        if patient_id not in out:
+            _clear(session, alarms, now)
+
+
+def _clear(session: Session, alarms: Iterable[Alarm], now: datetime) -> None:
+    for alarm in alarms:
+        act(session, alarm, Clear(now), now)
 
 
 def _roster(session: Session, now: datetime) -> None:
@@ -190,7 +191,7 @@ def _roster(session: Session, now: datetime) -> None:
     if hole is None:
         _clear_roster(session, now)
         return
-    if _open(session, None, "T5", "alarms.roster_empty"):
+    if _roster_alarms(session):
         return
     raise_condition(
         session,
@@ -224,6 +225,14 @@ def _first_hole(session: Session, now: datetime) -> datetime | None:
 
 def _clear_roster(session: Session, now: datetime) -> None:
     # T5 latches, because most plant faults need a look; a filled roster needs none
-    for alarm in _open(session, None, "T5", "alarms.roster_empty"):
+    for alarm in _roster_alarms(session):
         alarm.latching = False
         act(session, alarm, Clear(now), now)
+
+
+def _roster_alarms(session: Session) -> Sequence[Alarm]:
+    return session.exec(
+        select(Alarm).where(
+            Alarm.code == "alarms.roster_empty", col(Alarm.closed_at).is_(None)
+        )
+    ).all()

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel
 from clinic_server.deps import AppDep, ClockDep, ReadSession, RowId, WriteSession
 from clinic_server.desk import reminders
 from clinic_server.devices import service as devices
+from clinic_server.devices.loans import open_issues_of
 from clinic_server.patients import service as patients
 from clinic_server.staff.auth import DeskStaff, Nurse
 
@@ -34,7 +35,7 @@ def preview(
     """Show what will be sent next, soonest first."""
     zone = ZoneInfo(app.settings.time_zone)
     known = {one.id: one for one in patients.patients_of(session, staff, now)}
-    loans = [one for one in devices.open_issues(session) if one.patient_id in known]
+    loans = open_issues_of(session, patients.ids_of(session, staff, now))
     standings = reminders.standings(session, loans, zone)
     found = []
     for loan in loans:

@@ -11,14 +11,14 @@ from sqlmodel import Session
 from clinic_server.desk import rank, reminders
 from clinic_server.desk.reminders import Standing
 from clinic_server.devices import service as devices
+from clinic_server.devices.loans import open_issues_of
 from clinic_server.devices.models import Issue, Unit, UnitState
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import Patient
-from clinic_server.plans import service as plans
 from clinic_server.plans.models import WorkItem, WorkKind
-from clinic_server.plans.work import TRIES
+from clinic_server.plans.work import TRIES, worklist
 from clinic_server.recordings import reading
-from clinic_server.recordings import service as recordings
+from clinic_server.recordings.models import Recording
 from clinic_server.staff.models import Staff
 
 STATES = (
@@ -28,6 +28,8 @@ STATES = (
 """The twelve filters, in the order a unit goes through them."""
 SOON_DAYS = 3
 SHOWN_WORK = 40
+SHOWN_LOANS = 200
+SHOWN_UNITS = 200
 MONTH = timedelta(days=30)
 
 
@@ -44,9 +46,8 @@ class LoanRow:
     days_left: int
     """Negative: overdue."""
     enrolled: bool
-    last_data_at: datetime | None
     age_s: float | None
-    battery_pct: int | None
+    """How old the newest sample is; None before the first one."""
     reminder: Standing
 
 
@@ -108,8 +109,13 @@ class Desk:
     """The whole page."""
 
     counts: dict[str, int]
+    overdue: int
+    due_today: int
+    out: int
     loans: list[LoanRow]
+    """The first `SHOWN_LOANS`, the longest overdue first; a scan finds every one."""
     units: list[UnitRow]
+    """The first `SHOWN_UNITS` of each state."""
     work: list[WorkRow]
     """The first `SHOWN_WORK`."""
     more_work: int
@@ -125,41 +131,62 @@ def today(now: datetime, zone: ZoneInfo) -> date:
 def desk(session: Session, staff: Staff, now: datetime, zone: ZoneInfo) -> Desk:
     """Collect the page for one person of the desk."""
     known = {one.id: one for one in patients.patients_of(session, staff, now)}
-    out = [one for one in devices.open_issues(session) if one.patient_id in known]
+    theirs = patients.ids_of(session, staff, now)
+    out = open_issues_of(session, theirs)
     standings = reminders.standings(session, out, zone)
+    newest = reading.latest_of_issues(session, [one.id or 0 for one in out])
     loans = [
-        _loan(session, one, known[one.patient_id], standings[one.id or 0], now, zone)
+        _loan(
+            one,
+            known[one.patient_id],
+            newest.get(one.id or 0),
+            standings[one.id or 0],
+            now,
+            zone,
+        )
         for one in out
     ]
     by_serial = {loan.serial: loan for loan in loans}
     units = [
-        _unit(session, unit, by_serial.get(unit.serial))
-        for unit in devices.all_units(session)
+        _unit(unit, by_serial.get(unit.serial))
+        for unit in devices.all_units(session, staff)
     ]
-    work = _work(plans.worklist(session), known, now, today(now, zone))
+    waiting = worklist(session, patients=theirs)
+    work = _work(waiting, known, now, today(now, zone))
+    loans.sort(key=lambda loan: (loan.days_left, loan.serial))
     return Desk(
         counts=dict(Counter(unit.state for unit in units)),
-        loans=sorted(loans, key=lambda loan: (loan.days_left, loan.serial)),
-        units=units,
+        overdue=sum(loan.days_left < 0 for loan in loans),
+        due_today=sum(loan.days_left == 0 for loan in loans),
+        out=len(loans),
+        loans=loans[:SHOWN_LOANS],
+        units=_first_of_each_state(units),
         work=work[:SHOWN_WORK],
         more_work=max(0, len(work) - SHOWN_WORK),
-        month=_month(session, units, len(out), now, zone),
+        month=_month(session, staff, units, len(out), now, zone),
         patients=list(known.values()),
     )
 
 
+def _first_of_each_state(units: Sequence[UnitRow]) -> list[UnitRow]:
+    seen: Counter[str] = Counter()
+    shown = []
+    for unit in units:
+        seen[unit.state] += 1
+        if seen[unit.state] <= SHOWN_UNITS:
+            shown.append(unit)
+    return shown
+
+
 def _loan(
-    session: Session,
     loan: Issue,
     patient: Patient,
+    recording: Recording | None,
     reminder: Standing,
     now: datetime,
     zone: ZoneInfo,
 ) -> LoanRow:
-    recording = recordings.latest_for(session, loan.patient_id)
-    own = recording is not None and recording.issue_id == loan.id
-    last_at = reading.newest_sample_at(recording) if recording and own else None
-    phone = devices.phone_state(session, loan.id or 0)
+    last_at = reading.newest_sample_at(recording) if recording else None
     return LoanRow(
         issue_id=loan.id or 0,
         serial=loan.serial,
@@ -169,14 +196,12 @@ def _loan(
         due_on=loan.due_on,
         days_left=(loan.due_on - today(now, zone)).days,
         enrolled=loan.enrolled_at is not None,
-        last_data_at=last_at,
         age_s=(now - last_at).total_seconds() if last_at else None,
-        battery_pct=phone.battery_pct if phone else None,
         reminder=reminder,
     )
 
 
-def _unit(session: Session, unit: Unit, loan: LoanRow | None) -> UnitRow:
+def _unit(unit: Unit, loan: LoanRow | None) -> UnitRow:
     return UnitRow(
         serial=unit.serial,
         model=unit.model,
@@ -184,9 +209,7 @@ def _unit(session: Session, unit: Unit, loan: LoanRow | None) -> UnitRow:
         battery_pct=unit.battery_pct,
         patient_name=loan.patient_name if loan else "",
         moves=[state.value for state in devices.moves_from(unit.state)],
-        refusals=devices.refusals(session, unit)
-        if unit.state is UnitState.AVAILABLE
-        else [],
+        refusals=devices.unready(unit) if unit.state is UnitState.AVAILABLE else [],
     )
 
 
@@ -249,9 +272,14 @@ def _work_row(group: Sequence[WorkItem], patient: Patient, today: date) -> WorkR
 
 
 def _month(
-    session: Session, units: Sequence[UnitRow], out: int, now: datetime, zone: ZoneInfo
+    session: Session,
+    staff: Staff,
+    units: Sequence[UnitRow],
+    out: int,
+    now: datetime,
+    zone: ZoneInfo,
 ) -> Month:
-    back = devices.returned_since(session, now - MONTH)
+    back = devices.returned_since(session, now - MONTH, staff)
     gone = Counter(unit.state for unit in units)
     return Month(
         out=out,

@@ -191,6 +191,21 @@ def open_issues_of(session: Session, patients: Select[Any]) -> Sequence[Issue]:
     ).all()
 
 
+def last_returns(session: Session, patient_ids: Collection[int]) -> dict[int, datetime]:
+    """Give when the newest loan of each patient came back; without those still out."""
+    newest = (
+        select(func.max(Issue.id))
+        .where(col(Issue.patient_id).in_(patient_ids))
+        .group_by(col(Issue.patient_id))
+    )
+    rows = session.exec(
+        select(Issue.patient_id, Issue.returned_at).where(
+            col(Issue.id).in_(newest), col(Issue.returned_at).is_not(None)
+        )
+    )
+    return {patient_id: at for patient_id, at in rows if at is not None}
+
+
 def phone_states(session: Session, issue_ids: Collection[int]) -> dict[int, PhoneState]:
     """Give what the phones of some loans last said, by loan."""
     rows = session.exec(select(PhoneState).where(col(PhoneState.issue_id).in_(issue_ids)))

@@ -15,6 +15,7 @@ from clinic_server.devices.loans import check_due
 from clinic_server.devices.models import Issue, PhoneState, TimePoint, Unit, UnitState
 from clinic_server.devices.units import (
     all_units,
+    certificate_by_id,
     certificate_of,
     moves_from,
     open_issue_of_unit,
@@ -39,6 +40,7 @@ from clinic_server.wire.care import PhoneReport
 
 __all__ = [
     "all_units",
+    "certificate_by_id",
     "certificate_of",
     "enrol",
     "issue",

@@ -250,6 +250,23 @@ def certificate_of(session: Session, unit: Unit) -> WipeCertificate | None:
     ).first()
 
 
+def certificate_by_id(
+    session: Session, staff: Staff, certificate_id: int
+) -> WipeCertificate:
+    """Find a certificate of a unit of this person's desk.
+
+    Raises
+    ------
+    NotFound
+        ``devices.unknown_certificate``; ``devices.unknown_unit`` for another site's.
+    """
+    paper = session.get(WipeCertificate, certificate_id)
+    if paper is None:
+        raise NotFound("devices.unknown_certificate")
+    unit_for(session, staff, paper.serial)
+    return paper
+
+
 def moves_from(state: UnitState) -> list[UnitState]:
     """Give the states a unit may go to by hand, in the order of the life of a unit."""
     return [one for one in UnitState if one in NEXT[state]]

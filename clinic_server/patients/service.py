@@ -232,6 +232,19 @@ def ids_of(session: Session, staff: Staff, now: datetime) -> Select[Any]:
     return query.with_only_columns(col(Patient.id))
 
 
+def ids_for_figures(session: Session, staff: Staff, now: datetime) -> list[int]:
+    """Give whom figures are made of: a person's patients; for quality, all of their site.
+
+    Of these ids only sums may be shown to somebody for whom `patient_for` finds nobody.
+    """
+    if staff.role is not Role.QUALITY:
+        return [patient.id or 0 for patient in patients_of(session, staff, now)]
+    query = select(Patient.id).where(
+        col(Patient.synthetic).is_(False), within_reach(col(Patient.site_id), staff)
+    )
+    return [patient_id or 0 for patient_id in session.exec(query)]
+
+
 def attended_by(session: Session, staff: Staff) -> Sequence[Patient]:
     """Give the patients whose attending physician this is, by their square."""
     return session.exec(
@@ -254,6 +267,12 @@ def patient_of_record(session: Session, patient_id: int) -> Patient:
     if patient is None:
         raise NotFound("patients.unknown")
     return patient
+
+
+def with_known_af(session: Session) -> set[int]:
+    """Give the numbers of the patients with known fibrillation, for the system's work."""
+    rows = session.exec(select(Patient.id).where(col(Patient.known_af).is_(True)))
+    return {number for number in rows if number is not None}
 
 
 def synthetic_patient(session: Session) -> Patient | None:

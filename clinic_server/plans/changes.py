@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, col, select
 
 from clinic_server.devices import service as devices
+from clinic_server.devices.loans import last_returns
 from clinic_server.errors import Conflict, Unprocessable
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import CaseVerb, Patient
@@ -139,12 +140,18 @@ def fulfil(session: Session, now: datetime) -> int:
     """
     changed = 0
     open_tasks = select(Task).where(
-        col(Task.kind).in_([TaskKind.RETURN_DEVICE, TaskKind.HOLTER_24H]),
         col(Task.state).in_(_CHANGEABLE),
+        (col(Task.kind) == TaskKind.RETURN_DEVICE)
+        | ((col(Task.kind) == TaskKind.HOLTER_24H) & (col(Task.opens_at) <= now)),
     )
-    for task in session.exec(open_tasks).all():
+    tasks = session.exec(open_tasks).all()
+    back = last_returns(
+        session,
+        {task.patient_id for task in tasks if task.kind is TaskKind.RETURN_DEVICE},
+    )
+    for task in tasks:
         at = (
-            _returned_at(session, task)
+            _returned_at(session, task, back.get(task.patient_id))
             if task.kind is TaskKind.RETURN_DEVICE
             else _recorded_at(session, task, now)
         )
@@ -154,20 +161,15 @@ def fulfil(session: Session, now: datetime) -> int:
     return changed
 
 
-def _returned_at(session: Session, task: Task) -> datetime | None:
+def _returned_at(session: Session, task: Task, back: datetime | None) -> datetime | None:
     """When the loan of this plan came back; a loan that ended before it does not count."""
-    loans = devices.issues_of(session, task.patient_id)
-    if not loans or loans[0].returned_at is None:
+    if back is None:
         return None
-    back = loans[0].returned_at
-    plan_at = service.plan_by_id(session, task.plan_id).prescribed_at
-    return back if back >= plan_at else None
+    return back if back >= service.plan_by_id(session, task.plan_id).prescribed_at else None
 
 
 def _recorded_at(session: Session, task: Task, now: datetime) -> datetime | None:
     """When a day of signal within the window was stored."""
-    if task.opens_at > now:
-        return None
     for recording in recordings.recordings_of(session, task.patient_id):
         if recording.stored_samples / recording.fs_hz < HOLTER_ENOUGH_S:
             continue
