@@ -8,7 +8,7 @@ Who is asking stands one level up, beside the tables that know it: `staff.auth` 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 from fastapi import Depends, Path, Request
 from sqlmodel import Session
@@ -75,6 +75,14 @@ class Limits:
     )
 
 
+class Glance(NamedTuple):
+    """Somebody saw a family page: when, from where, with what."""
+
+    at: datetime
+    address: str
+    agent: str
+
+
 @dataclass(frozen=True)
 class App:
     """What one server process shares; at ``request.app.state.clinic``."""
@@ -88,6 +96,8 @@ class App:
     seen: dict[str, datetime] = field(default_factory=dict)
     """Staff sessions (by hash) used since a tick last wrote it down: looking at a page
     must not wait for the writers' turn."""
+    glances: dict[str, Glance] = field(default_factory=dict)
+    """Looks at family pages (by the browser's hash) until a tick writes them down."""
     looked: dict[Look, datetime] = field(default_factory=dict)
     """Who opened whose file since a tick last wrote it down."""
 

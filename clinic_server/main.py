@@ -46,6 +46,7 @@ from clinic_server.diary import service as diary_service
 from clinic_server.errors import NotFound
 from clinic_server.family import consent_routes
 from clinic_server.family import routes as family_routes
+from clinic_server.family import sheet as family_sheet
 from clinic_server.ingest import routes as ingest_routes
 from clinic_server.ingest.writer import SegmentWriter
 from clinic_server.migrations import run as migrations
@@ -70,6 +71,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     consents_routes.router,
     rehab_routes.router,
     family_routes.router,
+    family_sheet.router,
     reports_routes.router,
     desk_routes.router,
     desk_import_routes.router,

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from analytics.types import Beat
 from clinic_server.analysis.models import AnalysisCursor, BeatChunk, EpisodeRow, MinuteTrend
 from clinic_server.analysis.store import BEAT, CLASSES, USABLE, WIDE, unpack
 from clinic_server.recordings import service as recordings_service
+from clinic_server.recordings.models import Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,19 @@ def trend(session: Session, recording_id: str, since: datetime) -> Sequence[Minu
         .where(MinuteTrend.recording_id == recording_id, MinuteTrend.minute >= minute)
         .order_by(col(MinuteTrend.minute))
     ).all()
+
+
+def rate_range(
+    session: Session, recording: Recording, since: datetime
+) -> tuple[int, int] | None:
+    """Give the lowest and the highest minute's mean rate from ``since`` on, in bpm."""
+    minute = max(0, int((since - recording.started_at) / timedelta(minutes=1)))
+    low, high = session.exec(
+        select(func.min(MinuteTrend.mean_bpm), func.max(MinuteTrend.mean_bpm)).where(
+            MinuteTrend.recording_id == recording.id, MinuteTrend.minute >= minute
+        )
+    ).one()
+    return None if low is None or high is None else (round(low), round(high))
 
 
 def episodes_in(

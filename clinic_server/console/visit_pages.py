@@ -124,7 +124,7 @@ def _course(here: Page, task: Task) -> list[tuple[str, str]]:
         for name, at in (("opened", task.reminded_at), ("missed", task.missed_at))
         if at is not None
     ]
-    for line in work.lines_about(here.session, f"missed:{task.id}:"):
+    for line in work.lines_about(here.session, task.patient_id, f"missed:{task.id}:"):
         for call in line.detail.get("calls", []):
             name = staff_service.staff_by_id(here.session, call["by"]).name
             said = here.say(f"plans.outcome.{call['outcome']}")

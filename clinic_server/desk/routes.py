@@ -1,8 +1,9 @@
 """The device desk over HTTP: scan, issue, take back, prepare, admit."""
 
 import io
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import segno
@@ -33,6 +34,7 @@ from clinic_server.templating import page
 
 router = APIRouter()
 Serial = Annotated[str, Path(min_length=1, max_length=64)]
+STAMPS_SHOWN = timedelta(days=1)
 
 
 @router.get("/desk", include_in_schema=False)
@@ -99,16 +101,23 @@ class Scanned(BaseModel):
     """Number of the wipe certificate that still holds."""
     battery_pct: int | None = None
     clock_drift_s: float | None = None
+    stamps: dict[str, AwareDatetime] = Field(default_factory=dict)
+    """Steps of the last day for which the wristband was scanned."""
 
 
 @router.get("/desk/lookup")
 def lookup(
-    scan: Annotated[str, Query(min_length=1, max_length=64)],
+    scan: Annotated[str, Query(min_length=1, max_length=300)],
     session: ReadSession,
     staff: DeskStaff,
     now: ClockDep,
 ) -> Scanned:
-    """Say what was scanned: a unit's label or a patient's wristband."""
+    """Say what was scanned: a unit's label or a patient's wristband.
+
+    A wristband that is also a family page holds the record number behind a ``#``.
+    """
+    _, mark, number = scan.rpartition("#")
+    scan = unquote(number) if mark else scan
     patient = patients.patient_by_mrn(session, scan)
     if patient is not None:
         patient = patients.patient_for(session, staff, patient.id or 0, now)
@@ -121,6 +130,11 @@ def lookup(
             serial=loan.serial if loan else "",
             issue_id=loan.id if loan else None,
             due_on=loan.due_on if loan else None,
+            stamps={
+                point.step: point.at
+                for point in devices.time_points(session, patient.id or 0)
+                if point.at > now - STAMPS_SHOWN
+            },
         )
     unit = devices.unit_for(session, staff, scan)
     loan = devices.open_issue_of_unit(session, unit.serial)

@@ -22,12 +22,24 @@ class PinAnswer(StrEnum):
     CLOSED = "closed"
 
 
-def try_pin(
-    session: Session, cookie: str | None, pin: str, now: datetime
-) -> tuple[PinAnswer, FamilyLink | None]:
-    """Open the page with its PIN; five wrong ones lock the link for 15 minutes.
+def is_right(session: Session, cookie: str | None, pin: str) -> bool:
+    """Compare a PIN with the link's: slow, so before any transaction that writes."""
+    opened = service.session_of(session, cookie)
+    link = session.get(FamilyLink, opened.link_id) if opened else None
+    return (
+        link is not None
+        and link.pin_hash is not None
+        and verify_password(pin, link.pin_hash)
+    )
 
-    While it is locked, the right PIN does not open it either.
+
+def try_pin(
+    session: Session, cookie: str | None, right: bool, now: datetime
+) -> tuple[PinAnswer, FamilyLink | None]:
+    """Open the page if its PIN was ``right``; five wrong ones lock it for 15 minutes.
+
+    While it is locked, the right PIN does not open it either: the count is kept here,
+    under the link's lock, however many guesses were compared at once.
     """
     opened, found = service.opened_by(session, cookie, now)
     if opened is None or found is None:
@@ -42,7 +54,7 @@ def try_pin(
         return PinAnswer.OPEN, link
     if link.locked_until is not None and now < link.locked_until:
         return PinAnswer.LOCKED, link
-    if link.pin_hash is not None and verify_password(pin, link.pin_hash):
+    if right:
         opened.pin_ok = True
         link.pin_failures, link.locked_until = 0, None
         session.add_all([opened, link])

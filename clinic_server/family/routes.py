@@ -1,7 +1,8 @@
 """The family page, and the patient's own list of who may look.
 
 Works in any phone browser inside a chat app: one page, no account, no script needed. A
-small script only marks a page that has grown old by itself.
+small script only marks a page that has grown old by itself. Looking only reads: who looked
+is written down by a tick, so that many followers never wait for the writers' turn.
 """
 
 from datetime import datetime
@@ -9,7 +10,7 @@ from pathlib import Path as FilePath
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
@@ -20,6 +21,7 @@ from clinic_server.deps import (
     App,
     AppDep,
     ClockDep,
+    Glance,
     LocaleDep,
     ReadSession,
     RowId,
@@ -28,13 +30,19 @@ from clinic_server.deps import (
 )
 from clinic_server.devices.auth import CurrentIssue
 from clinic_server.errors import Forbidden, NotFound
+from clinic_server.family import asking, facts, service
 from clinic_server.family import pin as pins
-from clinic_server.family import service
-from clinic_server.family.models import FamilyLink
+from clinic_server.family.models import FamilyLink, FamilySession
 from clinic_server.patients import service as patients
 from clinic_server.staff.auth import CurrentStaff, Physician
+from clinic_server.staff.passwords import hash_pin
 from clinic_server.templating import fill
-from clinic_server.wire.care import FamilyLinkCreate, FamilyLinkView
+from clinic_server.wire.care import (
+    FamilyLevel,
+    FamilyLinkCreate,
+    FamilyLinkView,
+    FamilyLook,
+)
 from clinic_server.wire.consent import Purpose
 
 router = APIRouter()
@@ -44,10 +52,17 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex, nofollow",
 }
+_PAGE = "/f#page"
+"""With a fragment of its own: what stood behind the token's # is not carried along."""
+REFRESH_S = 60
 
 
 def _cookie_name(app: App) -> str:
     return "__Host-fam" if app.settings.secure_cookies else "fam"
+
+
+def _cookie(request: Request, app: App) -> str | None:
+    return request.cookies.get(_cookie_name(app))
 
 
 @router.get("/family/{token}", include_in_schema=False)
@@ -60,7 +75,7 @@ def open_page(
     cookie = service.open_token(session, token[:128], now)
     if cookie is None:
         return _closed(app, locale)
-    answer = RedirectResponse("/f", 303, headers=_HEADERS)
+    answer = RedirectResponse(_PAGE, 303, headers=_HEADERS)
     answer.set_cookie(
         _cookie_name(app),
         cookie,
@@ -75,41 +90,56 @@ def open_page(
 
 @router.get("/f", include_in_schema=False)
 def show(
-    request: Request, app: AppDep, session: WriteSession, now: ClockDep, locale: LocaleDep
+    request: Request, app: AppDep, session: ReadSession, now: ClockDep, locale: LocaleDep
 ) -> HTMLResponse:
     """Show how the patient is, as far as it is known, and how old that is."""
-    cookie = request.cookies.get(_cookie_name(app))
-    link = service.link_for(session, cookie, now)
-    if link is None:
-        waiting = service.awaits_pin(session, cookie, now)
-        return _ask_pin(app, waiting, now, locale) if waiting else _closed(app, locale)
-    service.log_view(
-        session,
-        link,
-        ip=client_address(request),
-        agent=request.headers.get("user-agent", "")[:400],
-        now=now,
-    )
-    return _page(
-        app, session, link, now, locale, asked=request.query_params.get("asked") == "1"
-    )
+    opened, link = service.opened_by(session, _cookie(request, app), now)
+    if opened is None or link is None:
+        return _closed(app, locale)
+    if not opened.pin_ok:
+        return _ask_pin(app, link, now, locale)
+    if service.is_new_look(opened, now):
+        agent = request.headers.get("user-agent", "")[:400]
+        app.glances[opened.cookie_hash] = Glance(now, client_address(request), agent)
+    return _page(app, session, opened, link, now, locale)
+
+
+def flush_looks(app: App, _now: datetime) -> None:
+    """Write down who looked since the last time (a tick)."""
+    looks = dict(app.glances)
+    if not looks:
+        return
+    with app.db.write() as session:
+        service.note_looks(session, looks)
+    for cookie_hash in looks:
+        app.glances.pop(cookie_hash, None)
+
+
+def _checked_pin(
+    request: Request,
+    app: AppDep,
+    now: ClockDep,
+    pin: Annotated[str, Form(max_length=32)] = "",
+) -> bool:
+    """Compare the PIN before the writing transaction begins: hashing is slow."""
+    app.limits.family_pin.check(client_address(request), now)
+    with app.db.read() as session:
+        return pins.is_right(session, _cookie(request, app), pin.strip())
 
 
 @router.post("/f/pin", include_in_schema=False)
 def enter_pin(
     request: Request,
     app: AppDep,
+    right: Annotated[bool, Depends(_checked_pin)],  # before the session
     session: WriteSession,
     now: ClockDep,
     locale: LocaleDep,
-    pin: Annotated[str, Form(max_length=32)] = "",
 ) -> Response:
     """Open the page with its PIN; wrong tries are counted even though they fail."""
-    app.limits.family_pin.check(client_address(request), now)
-    cookie = request.cookies.get(_cookie_name(app))
-    answer, link = pins.try_pin(session, cookie, pin.strip(), now)
+    answer, link = pins.try_pin(session, _cookie(request, app), right, now)
     if answer is pins.PinAnswer.OPEN:
-        return RedirectResponse("/f", 303, headers=_HEADERS)
+        return RedirectResponse(_PAGE, 303, headers=_HEADERS)
     if link is None:
         return _closed(app, locale)
     return _ask_pin(app, link, now, locale, wrong=answer is pins.PinAnswer.WRONG)
@@ -120,55 +150,77 @@ def ask_for_call(
     request: Request, app: AppDep, session: WriteSession, now: ClockDep
 ) -> RedirectResponse:
     """Put the relative on the nurse's list."""
-    service.call_me(session, _require(request, app, session, now), now)
-    return RedirectResponse("/f?asked=1", 303, headers=_HEADERS)
+    _, link = _require(request, app, session, now)
+    asking.call_me(session, link, now)
+    return RedirectResponse(_PAGE, 303, headers=_HEADERS)
 
 
 @router.post("/f/seen", include_in_schema=False)
 def confirm(
     request: Request, app: AppDep, session: WriteSession, now: ClockDep
 ) -> RedirectResponse:
-    """Record that the released notice was read."""
-    service.seen(session, _require(request, app, session, now), now)
-    return RedirectResponse("/f", 303, headers=_HEADERS)
+    """Record that the released notice was read, and let a nurse know."""
+    _, link = _require(request, app, session, now)
+    asking.seen(session, link, now)
+    return RedirectResponse(_PAGE, 303, headers=_HEADERS)
+
+
+@router.post("/f/snooze", include_in_schema=False)
+def pause(
+    request: Request,
+    app: AppDep,
+    session: WriteSession,
+    now: ClockDep,
+    hours: Annotated[int, Form(ge=0, le=24)],
+) -> RedirectResponse:
+    """Pause what the page asks of this follower; it ends by itself."""
+    opened, link = _require(request, app, session, now)
+    asking.snooze(session, link, opened, hours, now)
+    return RedirectResponse(_PAGE, 303, headers=_HEADERS)
 
 
 @router.get("/f/{name}", include_in_schema=False)
 def asset(name: str) -> FileResponse:
     """Give the page its style and its small script."""
-    if name not in ("family.css", "family.js"):
+    if name not in ("family.css", "family.js", "sheet.css"):
         raise NotFound("errors.not_found")
     return FileResponse(_STATIC / name, headers={"Cache-Control": "max-age=300"})
 
 
-def _require(request: Request, app: App, session: Session, now: datetime) -> FamilyLink:
-    link = service.link_for(session, request.cookies.get(_cookie_name(app)), now)
-    if link is None:
+def _require(
+    request: Request, app: App, session: Session, now: datetime
+) -> tuple[FamilySession, FamilyLink]:
+    opened, link = service.opened_by(session, _cookie(request, app), now)
+    if opened is None or link is None or not opened.pin_ok:
         raise NotFound("family.unknown_link")
-    return link
+    return opened, link
 
 
 def _page(
     app: App,
     session: Session,
+    opened: FamilySession,
     link: FamilyLink,
     now: datetime,
     locale: str,
-    asked: bool,
 ) -> HTMLResponse:
     zone = ZoneInfo(app.settings.time_zone)
-    facts = service.page_for(session, link, now)
+    page = facts.page_for(session, link, zone, now)
+    until = opened.snoozed_until
+    paused = until is not None and now < until
     body = fill(
         "family_page.html",
         locale,
         {
-            "page": facts,
-            "asked": asked,
-            "age": timewords.age(facts.age_s, locale) if facts.age_s is not None else "",
-            "span": timewords.span(facts.age_s, locale) if facts.age_s is not None else "",
+            "page": page,
+            "age": timewords.age(page.age_s, locale) if page.age_s is not None else "",
+            "span": timewords.span(page.age_s, locale) if page.age_s is not None else "",
             "clock": lambda at: timewords.clock(at, zone),
             "day_clock": lambda at: timewords.day_clock(at, now, zone, locale),
-            "refresh_s": 60,
+            "paused_until": timewords.clock(until, zone) if paused and until else "",
+            "snooze_hours": asking.SNOOZE_HOURS,
+            "refresh_s": REFRESH_S,
+            "asked": asking.waits_for_call(session, link),
         },
     )
     return HTMLResponse(body, headers=_HEADERS)
@@ -204,10 +256,16 @@ def my_links(session: ReadSession, issue: CurrentIssue) -> list[FamilyLinkView]:
     return service.links_of(session, issue.patient_id)
 
 
+def _hashed_pin(body: FamilyLinkCreate, _issue: CurrentIssue) -> str | None:
+    """Hash the PIN before the writing transaction begins, and for known phones only."""
+    return hash_pin(body.pin) if body.pin else None
+
+
 @router.post("/api/me/family", status_code=201)
 def make_link(
     body: FamilyLinkCreate,
     app: AppDep,
+    pin_hash: Annotated[str | None, Depends(_hashed_pin)],  # before the session
     session: WriteSession,
     issue: CurrentIssue,
     now: ClockDep,
@@ -223,7 +281,7 @@ def make_link(
         days=body.days,
         created_by=f"phone:{issue.id}",
         now=now,
-        pin=body.pin,
+        pin_hash=pin_hash,
     )
     return service.link_view(session, link, f"{app.settings.base_url}/family/{token}")
 
@@ -241,6 +299,27 @@ def close_link(
         now=now,
     )
     return service.link_view(session, link)
+
+
+@router.post("/api/me/family/{link_id}/level")
+def raise_level(
+    link_id: RowId,
+    body: FamilyLevel,
+    session: WriteSession,
+    issue: CurrentIssue,
+    now: ClockDep,
+) -> FamilyLinkView:
+    """Show a relative more or less from now on; printed codes begin at the first level."""
+    link = service.own_link(session, link_id, issue.patient_id)
+    by = f"phone:{issue.id}"
+    service.set_level(session, link=link, level=body.level, by=by, now=now)
+    return service.link_view(session, link)
+
+
+@router.get("/api/me/family/{link_id}/looks")
+def looks(link_id: RowId, session: ReadSession, issue: CurrentIssue) -> list[FamilyLook]:
+    """List when somebody looked through a link, newest first."""
+    return service.looks_at(session, service.own_link(session, link_id, issue.patient_id))
 
 
 # --- the clinician's side -----------------------------------------------------------
@@ -262,7 +341,7 @@ def released(
 ) -> NoticeOut | None:
     """Give the notice on the family page; null when there is none."""
     patients.patient_for(session, staff, patient_id, now)
-    notice = service.notice_of(session, patient_id)
+    notice = facts.notice_of(session, patient_id)
     if notice is None:
         return None
     return NoticeOut(
@@ -293,6 +372,6 @@ def release(
 ) -> None:
     """Put the physician's own words on the family page."""
     patient = patients.patient_for(session, staff, patient_id, now)
-    service.release_notice(
+    asking.release_notice(
         session, patient=patient, staff=staff, text=body.text, urgent=body.urgent, now=now
     )

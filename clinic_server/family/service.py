@@ -1,4 +1,4 @@
-"""Who may look, what they see, and that they looked.
+"""Who may look and who did: links, browsers, the log of looks.
 
 A token is 256 random bits; only its SHA-256 is stored. The first visit trades it for a
 cookie, so that it leaves the address bar. Unknown, expired and revoked are one answer.
@@ -6,92 +6,26 @@ cookie, so that it leaves the address bar. Unknown, expired and revoked are one 
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sqlmodel import Session, col, func, select
 
-from clinic_server.alarms import standing
-from clinic_server.devices import service as devices
+from clinic_server.deps import Glance
 from clinic_server.errors import Conflict, NotFound
-from clinic_server.family.models import FamilyLink, FamilyNotice, FamilySession, FamilyView
-from clinic_server.patients import service as patients
-from clinic_server.patients.models import Patient
-from clinic_server.plans import service as plans
-from clinic_server.plans.models import WorkKind
-from clinic_server.recordings import reading
-from clinic_server.recordings import service as recordings
-from clinic_server.staff import service as staff_service
+from clinic_server.family.models import FamilyLink, FamilySession, FamilyView
 from clinic_server.staff.audit import audit
-from clinic_server.staff.models import Staff
-from clinic_server.staff.passwords import hash_pin
-from clinic_server.wire.care import FamilyLinkView, TaskState
+from clinic_server.wire.care import FamilyLinkView, FamilyLook
 
 MAX_LIVE_LINKS = 5
-STALE_AFTER = timedelta(minutes=15)
-"""The clinic raises its own technical alarm at the same age (alarm-rules.md, T1)."""
 SESSION_DAYS = 30
-
-
-class Mood(StrEnum):
-    """The one headline of the page."""
-
-    CALM = "calm"
-    """Fresh, contact proven, no Emergency or Urgent alarm open."""
-    WORN = "worn"
-    """Fresh, but something is open: neither alarm nor false comfort."""
-    CONTACT = "contact"
-    """Fresh, but the patch has no contact."""
-    STALE = "stale"
-    NOT_WORN = "not_worn"
-    """No loan is running, or the patch has not sent yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """What a clinician released."""
-
-    id: int
-    text: str
-    urgent: bool
-    from_name: str
-    at: datetime
-    seen_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class FamilyPage:
-    """Every fact the page can ever show; nothing else leaves the server."""
-
-    masked_name: str
-    label: str
-    level: int
-    mood: Mood
-    last_data_at: datetime | None
-    age_s: float | None
-    nurse_knows_at: datetime | None
-    battery_pct: int | None
-    tasks_done: int
-    tasks_today: int
-    next_visit_at: datetime | None
-    patient_phone: str
-    notice: Notice | None
-    fetched_at: datetime
+LOOK_EVERY = timedelta(minutes=15)
+"""The page renews itself each minute; within this it is one look, not fifteen."""
+SHOWN_LOOKS = 200
 
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def mask(name: str) -> str:
-    """Hide the given name: 李秀英 becomes 李*英, "Li Xiuying" becomes "L. X."."""
-    name = name.strip()
-    if name.isascii():
-        return " ".join(f"{part[0]}." for part in name.split()) or "—"
-    if len(name) <= 2:
-        return name[:1] + "*"
-    return name[0] + "*" * (len(name) - 2) + name[-1]
 
 
 def create_link(
@@ -103,9 +37,17 @@ def create_link(
     days: int,
     created_by: str,
     now: datetime,
-    pin: str | None = None,
+    pin_hash: str | None = None,
+    printed: bool = False,
 ) -> tuple[FamilyLink, str]:
     """Make a link; the token is in the answer and nowhere else.
+
+    Parameters
+    ----------
+    pin_hash : str, optional
+        Hashed before the transaction began: hashing is slow.
+    printed : bool
+        For paper that anybody may see: the first level, whatever was asked for.
 
     Raises
     ------
@@ -127,9 +69,10 @@ def create_link(
     link = FamilyLink(
         patient_id=patient_id,
         label=label,
-        level=level,
+        level=1 if printed else level,
         token_hash=_digest(token),
-        pin_hash=hash_pin(pin) if pin else None,
+        pin_hash=pin_hash,
+        printed=printed,
         created_by=created_by,
         created_at=now,
         expires_at=now + timedelta(days=days),
@@ -150,14 +93,54 @@ def revoke(
     NotFound
         ``family.unknown_link``, also for another patient's.
     """
-    link = session.get(FamilyLink, link_id)
-    if link is None or link.patient_id != patient_id:
-        raise NotFound("family.unknown_link")
+    link = own_link(session, link_id, patient_id)
     if link.revoked_at is None:
         link.revoked_at = now
         session.add(link)
         record(session, link, "family.revoke", by, now)
     return link
+
+
+def own_link(session: Session, link_id: int, patient_id: int) -> FamilyLink:
+    """Give a patient's link.
+
+    Raises
+    ------
+    NotFound
+        ``family.unknown_link``, also for another patient's.
+    """
+    link = session.get(FamilyLink, link_id)
+    if link is None or link.patient_id != patient_id:
+        raise NotFound("family.unknown_link")
+    return link
+
+
+def set_level(
+    session: Session, *, link: FamilyLink, level: int, by: str, now: datetime
+) -> FamilyLink:
+    """Show more or less from now on: the patient's decision, for printed codes too."""
+    if link.level != level:
+        link.level = level
+        session.add(link)
+        record(session, link, "family.level", by, now)
+    return link
+
+
+def looks_at(session: Session, link: FamilyLink) -> list[FamilyLook]:
+    """Say who looked, newest first; the same phone has the same number."""
+    rows = session.exec(
+        select(FamilyView).where(FamilyView.link_id == link.id).order_by(col(FamilyView.id))
+    ).all()
+    numbers: dict[str, int] = {}
+    looks = [
+        FamilyLook(
+            at=row.at,
+            network=row.ip_prefix,
+            phone=numbers.setdefault(row.agent_hash, len(numbers) + 1),
+        )
+        for row in rows
+    ]
+    return looks[::-1][:SHOWN_LOOKS]
 
 
 def links_of(session: Session, patient_id: int) -> list[FamilyLinkView]:
@@ -188,6 +171,7 @@ def link_view(session: Session, link: FamilyLink, url: str | None = None) -> Fam
         last_view_at=last,
         has_pin=link.pin_hash is not None,
         locked_until=link.locked_until,
+        printed=link.printed,
         url=url,
     )
 
@@ -217,179 +201,50 @@ def open_token(session: Session, token: str, now: datetime) -> str | None:
     return cookie
 
 
-def link_for(session: Session, cookie: str | None, now: datetime) -> FamilyLink | None:
-    """Find the live link behind a cookie; None too while its PIN has not been typed."""
-    opened, link = opened_by(session, cookie, now)
-    return link if opened is not None and opened.pin_ok else None
-
-
-def awaits_pin(session: Session, cookie: str | None, now: datetime) -> FamilyLink | None:
-    """Find the live link that this browser opened but whose PIN it has not typed."""
-    opened, link = opened_by(session, cookie, now)
-    return link if opened is not None and not opened.pin_ok else None
+def session_of(session: Session, cookie: str | None) -> FamilySession | None:
+    """Find a browser's session by its cookie."""
+    return session.get(FamilySession, _digest(cookie)) if cookie else None
 
 
 def opened_by(
     session: Session, cookie: str | None, now: datetime
 ) -> tuple[FamilySession | None, FamilyLink | None]:
     """Find a browser's session and its live link, whether or not the PIN was typed."""
-    if not cookie:
-        return None, None
-    opened = session.get(FamilySession, _digest(cookie))
+    opened = session_of(session, cookie)
     if opened is None or opened.created_at + timedelta(days=SESSION_DAYS) < now:
         return None, None
     link = session.get(FamilyLink, opened.link_id)
     return (opened, link) if link is not None and _live(link, now) else (None, None)
 
 
-def log_view(
-    session: Session, link: FamilyLink, *, ip: str, agent: str, now: datetime
-) -> None:
-    """Keep that somebody looked: a network prefix and a hash, nothing that names them."""
-    prefix = ".".join(ip.split(".")[:2]) if "." in ip else ":".join(ip.split(":")[:3])
-    session.add(
-        FamilyView(
-            link_id=link.id or 0, at=now, ip_prefix=prefix[:48], agent_hash=_digest(agent)
+def is_new_look(opened: FamilySession, now: datetime) -> bool:
+    """Say whether seeing the page now counts as another look."""
+    return opened.looked_at is None or now - opened.looked_at >= LOOK_EVERY
+
+
+def note_looks(session: Session, looks: Mapping[str, Glance]) -> None:
+    """Write down who looked, for the patient to see: nothing in it names them."""
+    for cookie_hash, look in looks.items():
+        opened = session.get(FamilySession, cookie_hash)
+        if opened is None or not is_new_look(opened, look.at):
+            continue
+        opened.looked_at = look.at
+        session.add(opened)
+        session.add(
+            FamilyView(
+                link_id=opened.link_id,
+                at=look.at,
+                ip_prefix=_prefix(look.address),
+                agent_hash=_digest(look.agent),
+            )
         )
-    )
 
 
-def page_for(session: Session, link: FamilyLink, now: datetime) -> FamilyPage:
-    """Collect what the page says."""
-    patient = patients.patient_of_record(session, link.patient_id)
-    issue = devices.open_issue_of(session, link.patient_id)
-    recording = recordings.latest_for(session, link.patient_id) if issue else None
-    last_at = reading.newest_sample_at(recording) if recording else None
-    age = (now - last_at).total_seconds() if last_at else None
-    contact = recording is not None and recording.last_contact
-    phone = devices.phone_state(session, issue.id or 0) if issue else None
-    detailed = link.level >= 2
-    today = plans.tasks_of(
-        session, link.patient_id, since=now - timedelta(hours=12), until=now
-    )
-    return FamilyPage(
-        masked_name=mask(patient.name),
-        label=link.label,
-        level=link.level,
-        mood=_mood(session, link.patient_id, age, contact),
-        last_data_at=last_at,
-        age_s=age,
-        nurse_knows_at=standing.silence_known_since(session, link.patient_id),
-        battery_pct=phone.battery_pct if phone and detailed else None,
-        tasks_done=sum(task.state is TaskState.DONE for task in today) if detailed else 0,
-        tasks_today=len(today) if detailed else 0,
-        next_visit_at=_next_visit(session, link, now) if link.level >= 3 else None,
-        patient_phone=patient.phone,
-        notice=notice_of(session, link.patient_id),
-        fetched_at=now,
-    )
-
-
-def _mood(session: Session, patient_id: int, age_s: float | None, contact: bool) -> Mood:
-    if age_s is None:
-        return Mood.NOT_WORN
-    if age_s > STALE_AFTER.total_seconds():
-        return Mood.STALE
-    if not contact:
-        return Mood.CONTACT
-    return Mood.WORN if standing.has_open_alarm(session, patient_id) else Mood.CALM
-
-
-def _next_visit(session: Session, link: FamilyLink, now: datetime) -> datetime | None:
-    coming = plans.tasks_of(
-        session, link.patient_id, since=now, until=now + timedelta(days=120)
-    )
-    visits = [task.opens_at for task in coming if task.kind == "clinic_visit"]
-    return min(visits, default=None)
-
-
-def notice_of(session: Session, patient_id: int) -> Notice | None:
-    """Give what a clinician released and nobody has replaced."""
-    row = session.exec(
-        select(FamilyNotice)
-        .where(
-            FamilyNotice.patient_id == patient_id, col(FamilyNotice.withdrawn_at).is_(None)
-        )
-        .order_by(col(FamilyNotice.id).desc())
-    ).first()
-    if row is None:
-        return None
-    return Notice(
-        id=row.id or 0,
-        text=row.text,
-        urgent=row.urgent,
-        from_name=staff_service.staff_by_id(session, row.released_by).name,
-        at=row.released_at,
-        seen_at=row.seen_at,
-    )
-
-
-def release_notice(
-    session: Session,
-    *,
-    patient: Patient,
-    staff: Staff,
-    text: str,
-    urgent: bool,
-    now: datetime,
-) -> FamilyNotice:
-    """Put a clinician's own words on the family page; an earlier notice is withdrawn."""
-    for old in session.exec(
-        select(FamilyNotice).where(
-            FamilyNotice.patient_id == patient.id, col(FamilyNotice.withdrawn_at).is_(None)
-        )
-    ):
-        old.withdrawn_at = now
-        session.add(old)
-    notice = FamilyNotice(
-        patient_id=patient.id or 0,
-        text=text,
-        urgent=urgent,
-        released_by=staff.id or 0,
-        released_at=now,
-    )
-    session.add(notice)
-    session.flush()
-    audit(
-        session,
-        at=now,
-        actor_kind="staff",
-        actor_id=str(staff.id),
-        action="family.release",
-        object_kind="family_notice",
-        object_id=str(notice.id),
-        patient_id=patient.id,
-    )
-    return notice
-
-
-def seen(session: Session, link: FamilyLink, now: datetime) -> None:
-    """Record that a relative confirmed the notice."""
-    row = session.exec(
-        select(FamilyNotice)
-        .where(
-            FamilyNotice.patient_id == link.patient_id,
-            col(FamilyNotice.withdrawn_at).is_(None),
-        )
-        .order_by(col(FamilyNotice.id).desc())
-    ).first()
-    if row is not None and row.seen_at is None:
-        row.seen_at = now
-        session.add(row)
-        record(session, link, "family.seen", "family", now)
-
-
-def call_me(session: Session, link: FamilyLink, now: datetime) -> None:
-    """Ask the nurse to ring: one line on the worklist per link and hour."""
-    plans.raise_work(
-        session,
-        kind=WorkKind.CALL_FAMILY,
-        patient_id=link.patient_id,
-        dedupe_key=f"family:{link.id}:{now:%Y%m%d%H}",
-        detail={"label": link.label},
-        now=now,
-    )
-    record(session, link, "family.call_me", "family", now)
+def _prefix(address: str) -> str:
+    """Keep the network, not the phone: half of an IPv4, three parts of an IPv6 address."""
+    if "." in address:
+        return ".".join(address.split(".")[:2])[:48]
+    return ":".join(address.split(":")[:3])[:48]
 
 
 def _live(link: FamilyLink, now: datetime) -> bool:

@@ -94,11 +94,14 @@ def settle(session: Session, item: WorkItem | None, outcome: str, now: datetime)
         session.add(item)
 
 
-def lines_about(session: Session, prefix: str) -> Sequence[WorkItem]:
-    """Give every line whose key begins so, closed ones too, oldest first."""
+def lines_about(session: Session, patient_id: int, prefix: str) -> Sequence[WorkItem]:
+    """Give a patient's lines whose key begins so, closed ones too, oldest first."""
     return session.exec(
         select(WorkItem)
-        .where(col(WorkItem.dedupe_key).startswith(prefix, autoescape=True))
+        .where(
+            WorkItem.patient_id == patient_id,
+            col(WorkItem.dedupe_key).startswith(prefix, autoescape=True),
+        )
         .order_by(col(WorkItem.id))
     ).all()
 

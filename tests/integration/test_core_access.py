@@ -165,6 +165,8 @@ DOORS: dict[str, Door] = {
     "GET /api/me/family": Door(PHONE),
     "POST /api/me/family": Door(PHONE, body={"label": "女儿", "level": 1, "days": 7}),
     "DELETE /api/me/family/{link_id}": Door(PHONE, bound=True),
+    "POST /api/me/family/{link_id}/level": Door(PHONE, bound=True, body={"level": 2}),
+    "GET /api/me/family/{link_id}/looks": Door(PHONE, bound=True),
     "POST /sign-out": Door(EVERYBODY),
     "GET /account": Door(EVERYBODY),
     "GET /console": Door(EVERYBODY),
@@ -269,6 +271,7 @@ DOORS: dict[str, Door] = {
     "GET /desk/reminders": Door(CLINICAL),
     "POST /desk/issues/{issue_id}/remind": Door(NURSING, bound=True, body={}),
     "GET /desk/labels.pdf": Door(CLINICAL),
+    "POST /desk/patients/{patient_id}/family-sheet": Door(NURSING, bound=True),
     "GET /desk/patients/{patient_id}/wristband.pdf": Door(CLINICAL, bound=True),
     "GET /desk/import": Door(CLINICAL),
     "POST /desk/imports": Door(

@@ -97,18 +97,88 @@ def test_an_expired_and_an_invented_token_look_the_same(clinic, phone):
     assert expired.text == invented.text
 
 
-def test_the_patient_sees_who_looked_and_cannot_make_a_sixth_link(clinic, phone):
+def test_the_patient_sees_who_looked_and_the_pages_own_renewals_count_once(clinic, phone):
     link = invite(phone)
     client, _ = look(clinic, link["url"])
     client.get("/f")
+    clinic.tick("family.looks")
+    clinic.clock.forward(minutes=1)
+    client.get("/f")
+    clinic.tick("family.looks")
     rows = phone.http.get("/api/me/family", headers=phone.headers).json()
-    assert rows[0]["views"] == 2
-    assert rows[0]["url"] is None
-    for _ in range(4):
+    assert (rows[0]["views"], rows[0]["url"]) == (1, None)
+    clinic.clock.forward(minutes=15)
+    client.get("/f")
+    look(clinic, link["url"])
+    clinic.tick("family.looks")
+    path = f"/api/me/family/{link['id']}/looks"
+    looks = phone.http.get(path, headers=phone.headers).json()
+    assert [one["network"] for one in looks] == ["127.0"] * 3
+    assert looks[0]["at"] > looks[-1]["at"]
+
+
+def test_a_sixth_link_is_refused(phone):
+    for _ in range(5):
         invite(phone)
     body = {"label": "x", "level": 1, "days": 1}
     sixth = phone.http.post("/api/me/family", json=body, headers=phone.headers)
     assert sixth.status_code == 409
+
+
+def test_looking_never_waits_for_a_writer(clinic, phone):
+    client, _ = look(clinic, invite(phone)["url"])
+    with clinic.write() as session:
+        session.connection()  # the writers' turn is taken for as long as this lasts
+        client.timeout = 5
+        assert client.get("/f").status_code == 200
+
+
+def test_the_wearer_shows_more_and_less_and_printed_codes_begin_at_the_first_level(
+    clinic, ward, phone
+):
+    with clinic.write() as session:
+        make.make_staff(session, "chen", Role.NURSE)
+    nurse = clinic.sign_in("chen")
+    sheet = nurse.post(f"/desk/patients/{ward.patient_id}/family-sheet")
+    assert sheet.status_code == 200, sheet.text
+    (link,) = phone.http.get("/api/me/family", headers=phone.headers).json()
+    assert (link["printed"], link["level"]) == (True, 1)
+    path = f"/api/me/family/{link['id']}/level"
+    raised = phone.http.post(path, json={"level": 3}, headers=phone.headers)
+    assert raised.json()["level"] == 3
+    four = phone.http.post(path, json={"level": 4}, headers=phone.headers)
+    assert four.status_code == 422
+
+
+def test_a_wristband_read_at_the_desk_is_the_patient_and_its_steps_are_stamped(
+    clinic, ward
+):
+    with clinic.write() as session:
+        make.make_staff(session, "chen", Role.NURSE)
+    nurse = clinic.sign_in("chen")
+    scanned = "http://127.0.0.1:8000/family/" + "x" * 43 + "#A0001"
+    found = nurse.get("/desk/lookup", params={"scan": scanned}).json()
+    assert (found["kind"], found["patient_id"]) == ("patient", ward.patient_id)
+    assert nurse.post(f"/desk/patients/{ward.patient_id}/stamp/teach").status_code == 204
+    found = nurse.get("/desk/lookup", params={"scan": "A0001"}).json()
+    assert list(found["stamps"]) == ["teach"]
+
+
+def test_a_follower_pauses_requests_but_never_the_headline_or_a_notice(
+    clinic, ward, phone
+):
+    client, _ = look(clinic, invite(phone)["url"])
+    clinic.clock.forward(minutes=37)
+    assert "您可以先打个电话" in client.get("/f").text
+    paused = client.post("/f/snooze", data={"hours": 1}).text
+    assert "您可以先打个电话" not in paused
+    assert "提醒已暂停" in paused
+    assert "没有新数据" in paused
+    other, _ = look(clinic, invite(phone)["url"])
+    assert "您可以先打个电话" in other.get("/f").text, "each follower for themselves"
+    assert client.post("/f/snooze", data={"hours": 3}).status_code == 422
+    clinic.clock.forward(hours=1, seconds=1)
+    assert "您可以先打个电话" in client.get("/f").text, "a pause ends by itself"
 
 
 def test_a_call_request_is_one_line_for_the_nurse(clinic, phone):
@@ -133,6 +203,12 @@ def test_a_released_notice_is_shown_and_confirmed(clinic, ward, phone):
     assert "&lt;b&gt;带药盒&lt;/b&gt;" in answer.text, "text is text, never markup"
     assert "notice urgent" in answer.text
     assert "您已确认看到" in client.post("/f/seen").text
+    client.post("/f/seen")
+    with clinic.write() as session:
+        make.make_staff(session, "chen", Role.NURSE)
+    desk = clinic.sign_in("chen").http.get("/desk").text
+    assert desk.count("data-work=") == 1
+    assert "a relative has seen the message" in desk
 
 
 def test_too_many_scans_are_slowed(clinic, phone):

@@ -16,6 +16,7 @@ const LOAN_DAYS = [14, 7, 30];
 const SIGNAL_S = 60;
 let signalTimer = null;
 let touched = false;
+let scansGoOn = false; // a sheet that a scan may replace
 
 function complain(error) {
   if (!(error instanceof Refused)) throw error;
@@ -52,7 +53,7 @@ function open(title, content, label, onGo, leave = t("desk.close")) {
     }
   };
   sheet.hidden = false;
-  touched = false;
+  touched = scansGoOn = false;
   (body.querySelector("input,select,button") || go).focus();
 }
 
@@ -249,17 +250,55 @@ function admitSheet() {
   update();
 }
 
+/** The wristband: stamp the step, then go on with the loan. */
+function patientSheet(found) {
+  const stamp = (step) => {
+    const at = found.stamps[step];
+    const button = h("button", { type: "button", class: "button" });
+    const draw = (when_) => say(button, when_
+      ? t("desk.stamped", { step: t(`desk.stamp.${step}`), at: when.format(new Date(when_)) })
+      : t(`desk.stamp.${step}`));
+    draw(at);
+    button.addEventListener("click", async () => {
+      try {
+        await post(`/desk/patients/${found.patient_id}/stamp/${step}`);
+        draw(Date.now());
+      } catch (error) {
+        complain(error);
+      }
+    });
+    return button;
+  };
+  const loan = found.issue_id;
+  open(t("desk.patient_title", { name: found.patient_name }), [
+    found.patient_line ? h("p", { text: found.patient_line }) : null,
+    h("h3", { text: t("desk.stamp") }),
+    h("div", { class: "choices" }, ...["arrive", "teach", "leave", "visit"].map(stamp)),
+    h("h3", { text: t("desk.paper") }),
+    h("form", { method: "post", target: "_blank",
+      action: `/desk/patients/${found.patient_id}/family-sheet` },
+    h("input", { type: "hidden", name: "csrf",
+      value: $('meta[name="csrf-token"]').content }),
+    h("button", { class: "button", text: t("desk.family_sheet") })),
+    h("p", {}, h("a", { href: `/console/patients/${found.patient_id}`,
+      text: t("desk.to_file") })),
+    loan ? null : h("p", { class: "sec", text: t("desk.scan_unit_next",
+      { name: found.patient_name }) }),
+  ].filter(Boolean), loan ? t("desk.take_back_unit", { serial: found.serial }) : "", () => {
+    returnSheet(found.issue_id, found.serial, found.patient_name);
+  });
+  needs([]);
+  scansGoOn = true; // the unit's label may follow at once
+  scan.dataset.patient = found.patient_id;
+}
+
 async function scanned(text) {
   problem.hidden = true;
   try {
     const found = await get(`/desk/lookup?scan=${encodeURIComponent(text)}`);
-    if (found.issue_id) returnSheet(found.issue_id, found.serial, found.patient_name);
-    else if (found.kind === "unit") issueSheet(found);
-    else {
-      say(problem, t("desk.scan_unit_next", { name: found.patient_name }));
-      problem.hidden = false;
-      scan.dataset.patient = found.patient_id;
-    }
+    if (found.kind === "patient") patientSheet(found);
+    else if (found.issue_id) returnSheet(found.issue_id, found.serial, found.patient_name);
+    else issueSheet(found, Number(scan.dataset.patient) || null);
   } catch (error) {
     complain(error);
   }
@@ -279,7 +318,8 @@ addEventListener("keydown", (event) => {
 // A scanner is a keyboard that ends with Enter: wherever the focus is, its first key takes
 // the scan field, so that no letter of a number is lost on a busy machine.
 addEventListener("keydown", (event) => {
-  if (event.target.matches("input,select,textarea") || !sheet.hidden) return;
+  if (event.target.matches("input,select,textarea")) return;
+  if (!sheet.hidden && !scansGoOn) return;
   if (event.key.length !== 1 || event.key === " ") return;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   scan.value = "";
