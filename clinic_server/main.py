@@ -23,6 +23,7 @@ from clinic_server.analysis.wearer import WearerWatch
 from clinic_server.bus import Bus
 from clinic_server.consents import routes as consents_routes
 from clinic_server.console import diary_pages as console_diary_pages
+from clinic_server.console import boards as console_boards
 from clinic_server.console import ecg as console_ecg
 from clinic_server.console import limits as console_limits
 from clinic_server.console import pages as console_pages
@@ -46,7 +47,6 @@ from clinic_server.diary import service as diary_service
 from clinic_server.errors import NotFound
 from clinic_server.family import consent_routes
 from clinic_server.family import routes as family_routes
-from clinic_server.family import sheet as family_sheet
 from clinic_server.ingest import routes as ingest_routes
 from clinic_server.ingest.writer import SegmentWriter
 from clinic_server.migrations import run as migrations
@@ -71,12 +71,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     consents_routes.router,
     rehab_routes.router,
     family_routes.router,
-    family_sheet.router,
     reports_routes.router,
     desk_routes.router,
     desk_import_routes.router,
     desk_reminder_routes.router,
     desk_labels.router,
+    console_boards.router,
     console_limits.router,
     console_pages.router,
     console_plan_pages.router,

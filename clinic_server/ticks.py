@@ -21,7 +21,6 @@ from clinic_server.consults import service as consults_service
 from clinic_server.deps import App
 from clinic_server.desk import import_job, reminders
 from clinic_server.desk import watch as loan_watch
-from clinic_server.family.routes import flush_looks
 from clinic_server.plans import changes as plans_changes
 from clinic_server.plans import service as plans_service
 from clinic_server.recordings import service as recordings_service
@@ -96,7 +95,6 @@ TICKS: tuple[Tick, ...] = (
     Tick("desk.imports", 30, import_job.revive),
     Tick("recordings.close_due", 30, in_session(recordings_service.close_due)),
     Tick("staff.last_use", 5, flush_last_use),
-    Tick("family.looks", 2, flush_looks),
     Tick("patients.looks", 5, trace.write_looks),
 )
 """Those that need nothing but the application; `main` adds those that own something."""

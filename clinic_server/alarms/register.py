@@ -1,7 +1,9 @@
 """What alarms amount to: the critical-value register, load, delays, predictive value."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BaseModel
 from sqlmodel import Session, col, select
@@ -9,8 +11,11 @@ from sqlmodel import Session, col, select
 from clinic_server.alarms.machine import FALSE_FINDINGS
 from clinic_server.alarms.models import Alarm, AlarmEvent, AlarmKind
 from clinic_server.patients import service as patients_service
+from clinic_server.recordings import service as recordings_service
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Staff
+
+MONTH = r"^20\d{2}-(0[1-9]|1[0-2])$"
 
 
 class CriticalValue(BaseModel):
@@ -20,6 +25,7 @@ class CriticalValue(BaseModel):
     patient_mrn: str
     rule: str
     code: str
+    params: dict[str, Any]
     found_at: AwareDatetime
     reported_at: AwareDatetime
     reported_by: str
@@ -27,10 +33,11 @@ class CriticalValue(BaseModel):
     read_back: bool
 
 
-class RuleRecord(BaseModel):
-    """How one rule has done: adjudicated alarms only."""
+class TrackRecord(BaseModel):
+    """How one rule, unit or patient has done."""
 
-    rule: str
+    key: str
+    """The rule, the unit's serial or the patient's number."""
     raised: int
     """Alarms, repeats not counted."""
     events: int
@@ -54,8 +61,18 @@ class Statistics(BaseModel):
     """The last days in numbers."""
 
     days: int
-    per_100_patient_days: float
-    rules: list[RuleRecord]
+    patients: int
+    patient_days: float
+    """Time recorded, by the ECG's own clock."""
+    alarms: int
+    per_100_patient_days: float | None
+    """None while nothing was recorded."""
+    rules: list[TrackRecord]
+    units: list[TrackRecord]
+    by_patient: list[TrackRecord]
+    """Only of patients whom the reader may see."""
+    to_screen: Percentiles
+    """From the heart to the first screen or channel, of alarms that were not late."""
     to_raised: Percentiles
     """From the last needed sample on disk."""
     to_notified: Percentiles
@@ -65,16 +82,16 @@ class Statistics(BaseModel):
 
 
 def entries(
-    session: Session, staff: Staff, month: str, now: datetime
+    session: Session, staff: Staff, month: str, zone: ZoneInfo, now: datetime
 ) -> list[CriticalValue]:
     """Give the register of a month, oldest first.
 
     Parameters
     ----------
     month : str
-        ``YYYY-MM``, UTC.
+        ``YYYY-MM`` of the clinic's calendar.
     """
-    first = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
+    first = datetime.strptime(month, "%Y-%m").replace(tzinfo=zone)
     end = (first + timedelta(days=32)).replace(day=1)
     patients = {p.id: p for p in patients_service.patients_of(session, staff, now)}
     rows = session.exec(
@@ -94,6 +111,7 @@ def entries(
             patient_mrn=patients[alarm.patient_id].mrn,
             rule=alarm.rule,
             code=alarm.code,
+            params=dict(alarm.params),
             found_at=alarm.onset_at,
             reported_at=event.at,
             reported_by=staff_service.staff_by_id(session, event.actor_id or 0).name,
@@ -104,18 +122,18 @@ def entries(
     ]
 
 
-def rule_records(alarms: Iterable[Alarm]) -> list[RuleRecord]:
-    """Count per rule."""
+def track_records(keyed: Iterable[tuple[str, Alarm]]) -> list[TrackRecord]:
+    """Count per key: most alarms first."""
     groups: dict[str, list[Alarm]] = {}
-    for alarm in alarms:
-        groups.setdefault(alarm.rule, []).append(alarm)
-    records: list[RuleRecord] = []
-    for rule, rows in sorted(groups.items()):
+    for key, alarm in keyed:
+        groups.setdefault(key, []).append(alarm)
+    records: list[TrackRecord] = []
+    for key, rows in sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])):
         judged = [row for row in rows if row.adjudication is not None]
         true = sum(row.adjudication not in FALSE_FINDINGS for row in judged)
         records.append(
-            RuleRecord(
-                rule=rule,
+            TrackRecord(
+                key=key,
                 raised=len(rows),
                 events=sum(row.repeats for row in rows),
                 judged=len(judged),
@@ -142,13 +160,13 @@ def percentiles(seconds: Sequence[float]) -> Percentiles:
 
 def statistics(session: Session, staff: Staff, days: int, now: datetime) -> Statistics:
     """Sum up the alarms of the last days of the patients a person may see."""
-    patients = [p.id or 0 for p in patients_service.patients_of(session, staff, now)]
+    patients = patients_service.ids_for_figures(session, staff, now)
+    since = now - timedelta(days=days)
     rows = session.exec(
-        select(Alarm).where(
-            Alarm.raised_at > now - timedelta(days=days),
-            col(Alarm.patient_id).in_(patients),
-        )
+        select(Alarm).where(Alarm.raised_at > since, col(Alarm.patient_id).in_(patients))
     ).all()
+    recorded, serials = _recorded(session, patients, since, now)
+    seen = {p.id for p in patients_service.patients_of(session, staff, now)}
     heart = [row for row in rows if row.kind is AlarmKind.PHYSIOLOGICAL]
 
     def delays(begin: str, end: str) -> Percentiles:
@@ -159,11 +177,40 @@ def statistics(session: Session, staff: Staff, days: int, now: datetime) -> Stat
 
     return Statistics(
         days=days,
-        per_100_patient_days=round(100 * len(rows) / max(1, len(patients) * days), 2),
-        rules=rule_records(rows),
+        patients=len(patients),
+        patient_days=round(recorded, 2),
+        alarms=len(rows),
+        per_100_patient_days=round(100 * len(rows) / recorded, 2) if recorded else None,
+        rules=track_records((row.rule, row) for row in rows),
+        units=track_records(
+            (serials[row.recording_id], row) for row in rows if row.recording_id in serials
+        ),
+        by_patient=track_records(
+            (str(row.patient_id), row) for row in rows if row.patient_id in seen
+        ),
+        to_screen=percentiles(
+            [
+                (row.notified_at - row.onset_at).total_seconds()
+                for row in heart
+                if row.notified_at is not None and "late_s" not in row.evidence
+            ]
+        ),
         to_raised=delays("received_at", "raised_at"),
         to_notified=delays("raised_at", "notified_at"),
         to_acknowledged=delays("raised_at", "acknowledged_at"),
         to_answered=delays("raised_at", "answered_at"),
         to_read=delays("answered_at", "read_at"),
     )
+
+
+def _recorded(
+    session: Session, patients: Sequence[int], since: datetime, now: datetime
+) -> tuple[float, dict[str, str]]:
+    """Give the days recorded since then, and the unit of each recording."""
+    days, serials = 0.0, {}
+    for patient_id in patients:
+        for one in recordings_service.recordings_of(session, patient_id):
+            end = min(now, recordings_service.sample_time(one, one.end_sample))
+            days += max(timedelta(), end - max(since, one.started_at)) / timedelta(days=1)
+            serials[one.id] = one.serial
+    return days, serials

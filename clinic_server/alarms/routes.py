@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -222,12 +223,14 @@ def critical_value(
 @router.get("/console/critical-values.json")
 def critical_values(
     session: ReadSession,
+    app: AppDep,
     staff: CurrentStaff,
     now: ClockDep,
-    month: Annotated[str, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")],
+    month: Annotated[str, Query(pattern=register.MONTH)],
 ) -> list[register.CriticalValue]:
-    """Export the register of a month (UTC), of patients this person may see."""
-    return register.entries(session, staff, month, now)
+    """Export the register of a month, of patients this person may see."""
+    zone = ZoneInfo(app.settings.time_zone)
+    return register.entries(session, staff, month, zone, now)
 
 
 @router.get("/console/alarm-statistics.json")

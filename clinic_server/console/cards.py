@@ -79,7 +79,12 @@ def stay(reader: Reader, patient: Patient, now: datetime) -> str:
 
 def title(reader: Reader, view: AlarmView) -> str:
     """Say what happened, first words first."""
-    return reader.say(view.code, **view.params)
+    return title_of(reader, view.code, view.params)
+
+
+def title_of(reader: Reader, code: str, params: Mapping[str, Any]) -> str:
+    """Say what a code with its numbers means."""
+    return reader.say(code, **params)
 
 
 def short(reader: Reader, view: AlarmView) -> str:

@@ -269,10 +269,28 @@ def patient_of_record(session: Session, patient_id: int) -> Patient:
     return patient
 
 
-def with_known_af(session: Session) -> set[int]:
-    """Give the numbers of the patients with known fibrillation, for the system's work."""
-    rows = session.exec(select(Patient.id).where(col(Patient.known_af).is_(True)))
-    return {number for number in rows if number is not None}
+def attended_by(session: Session, staff: Staff) -> Sequence[Patient]:
+    """Give the patients whose attending physician this is, by their square."""
+    return session.exec(
+        select(Patient)
+        .where(
+            Patient.attending_id == staff.id,
+            col(Patient.removed_at).is_(None),
+            col(Patient.synthetic).is_(False),
+        )
+        .order_by(col(Patient.place))
+    ).all()
+
+
+def patient_of_record(session: Session, patient_id: int) -> Patient:
+    """Give the patient for the system's own work (device, alarm, report), with no reader.
+
+    Nobody's screen may be filled from it without `patient_for`.
+    """
+    patient = session.get(Patient, patient_id)
+    if patient is None:
+        raise NotFound("patients.unknown")
+    return patient
 
 
 def synthetic_patient(session: Session) -> Patient | None:
