@@ -94,8 +94,11 @@ class Care:
             notebook.get("consults", [])
         )
         self._heard = {(int(i), int(n)) for i, n in notebook.get("heard", [])}
-        self._ringing: set[int] = set()
-        self._to_sound: list[Ring] = []
+        self._ringing: set[int] = set(notebook.get("ringing", []))
+        self._to_sound = [
+            Ring(int(i), int(n), datetime.fromisoformat(at))
+            for i, n, at in notebook.get("to_sound", [])
+        ]
         self.refused: str | None = None
         """Code of the last message the clinic refused."""
 
@@ -183,28 +186,45 @@ class Care:
             self._to_sound.append(ring)
             snoozed.pop(ring.task_id, None)
         if rings:
+            # what will sound first: after a kill between the two it still does
+            self._keep_to_sound()
             self._notebook.put("heard", sorted(self._heard))
             self._notebook.put("snoozed", {i: at.isoformat() for i, at in snoozed.items()})
         still = {t.id for t in tasks if t.state in (TaskState.PLANNED, TaskState.DUE)}
-        self._ringing &= still
+        if rings or not self._ringing <= still:
+            self._ringing &= still
+            self._notebook.put("ringing", sorted(self._ringing))
         return tuple(sorted(self._ringing))
 
     def rings(self) -> list[Ring]:
         """Take the reminders that sound now; each is given once."""
         self.ring()
         rings, self._to_sound = self._to_sound, []
+        if rings:
+            self._keep_to_sound()
         return rings
+
+    def _keep_to_sound(self) -> None:
+        rings = [[r.task_id, r.number, r.at.isoformat()] for r in self._to_sound]
+        self._notebook.put("to_sound", rings)
+
+    def _quieten(self, task_id: int) -> None:
+        """Note that the wearer has answered a reminder."""
+        self._ringing.discard(task_id)
+        self._notebook.put("ringing", sorted(self._ringing))
+        self._to_sound = [ring for ring in self._to_sound if ring.task_id != task_id]
+        self._keep_to_sound()
 
     def snooze(self, task_id: int) -> None:
         """Ring again in ten minutes."""
-        self._ringing.discard(task_id)
+        self._quieten(task_id)
         snoozed = self._notebook.get("snoozed", {})
         snoozed[str(task_id)] = (self.now() + SNOOZE).isoformat()
         self._notebook.put("snoozed", snoozed)
 
     def done(self, task_id: int, done: TaskDone) -> None:
         """Note that a task was done; it is sent when there is a line."""
-        self._ringing.discard(task_id)
+        self._quieten(task_id)
         self._notebook.post("done", str(task_id), done.model_dump_json())
         self._note_help(HelperAct.DONE)
 
@@ -302,7 +322,7 @@ class Care:
         """Drop what belonged to a loan that ended."""
         self.home, self.inbox, self.asked_at = None, [], None
         self.consults = []
-        self._heard, self._ringing = set(), set()
+        self._heard, self._ringing, self._to_sound = set(), set(), []
         self.rehab.leave()
         for name in (
             "home",
@@ -315,6 +335,8 @@ class Care:
             "diary_refused",
             "consults",
             "helper",
+            "ringing",
+            "to_sound",
         ):
             self._notebook.drop(name)
         for message in self._notebook.messages():

@@ -1,12 +1,20 @@
 """Reminders over midnight, DST, travel and odd clocks: none lost, none double."""
 
+import shutil
+import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from app.care import CLOCK_TOLERANCE, Care
+from app.notebook import Notebook
 from app.reminders import (
     SNOOZE,
     QuietHours,
@@ -15,7 +23,7 @@ from app.reminders import (
     rings_of,
     what_now,
 )
-from clinic_server.wire.care import PatientTask, TaskKind, TaskState
+from clinic_server.wire.care import PatientTask, TaskDone, TaskKind, TaskState
 
 ZONES = [
     ZoneInfo(name)
@@ -24,10 +32,12 @@ ZONES = [
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)  # the night after, Europe changes its clocks
 
 
-def make_task(opens_at: datetime, window: timedelta, grace: timedelta) -> PatientTask:
+def make_task(
+    opens_at: datetime, window: timedelta, grace: timedelta, number: int = 7
+) -> PatientTask:
     due_at = opens_at + window
     return PatientTask(
-        id=7,
+        id=number,
         kind=TaskKind.VITALS,
         state=TaskState.DUE,
         opens_at=opens_at,
@@ -112,3 +122,151 @@ def test_a_task_that_is_over_never_rings(state):
     over = task.model_copy(update={"state": state})
     assert owed([over], set(), {}, NOON + timedelta(minutes=1), ZONES[0]) == ()
     assert what_now([over], NOON) is None
+
+
+CHANGES = {
+    "Europe/Berlin": (
+        datetime(2026, 3, 29, 1, tzinfo=UTC),
+        datetime(2026, 10, 25, 1, tzinfo=UTC),
+    ),
+    "America/New_York": (
+        datetime(2026, 3, 8, 7, tzinfo=UTC),
+        datetime(2026, 11, 1, 6, tzinfo=UTC),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("which", [0, 1])
+@given(hours=st.integers(-30, 12), window=st.integers(1, 8))
+def test_a_changed_hour_moves_no_ring_out_of_its_window(name, which, hours, window):
+    zone, change = ZoneInfo(name), CHANGES[name][which]
+    task = make_task(
+        change + timedelta(hours=hours), timedelta(hours=window), timedelta(hours=10)
+    )
+    rings = rings_of(task, zone, QuietHours())
+    assert [ring.number for ring in rings] == [1, 2]
+    assert task.opens_at <= rings[0].at <= rings[1].at <= task.grace_until
+    for ring in rings:
+        woken = ring.at.astimezone(zone).time().replace(tzinfo=None)
+        assert not QuietHours().covers(ring.at) or woken != QuietHours().end
+
+
+@given(minute=st.integers(0, 59), window=st.integers(30, 200))
+def test_a_window_over_midnight_rings_in_the_morning_that_follows(minute, window):
+    zone = ZONES[0]
+    opens = datetime(2026, 11, 23, 23, minute, tzinfo=zone)
+    task = make_task(opens, timedelta(minutes=window), timedelta(hours=9))
+    for ring in rings_of(task, zone, QuietHours()):
+        assert (ring.at.hour, ring.at.minute) == (7, 0)
+        assert ring.at.date() == opens.date() + timedelta(days=1)
+
+
+class Pocket(RuleBasedStateMachine):
+    """A phone in a pocket: time passes, zones and clocks change, it dies and comes back.
+
+    ``true`` is the clinic's time. The phone is asked at odd moments, like a phone that the
+    system lets run when it likes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.true = NOON
+        self.off = timedelta(0)
+        self.zone = ZONES[0]
+        self.sounded: list[tuple[int, int]] = []
+        self.snoozes: dict[int, int] = {}
+        self.tasks: list[PatientTask] = []
+        self.care = self.wake()
+
+    def wake(self) -> Care:
+        self.notebook = Notebook(self.folder / "notebook.sqlite")
+        api: Any = SimpleNamespace(rehab_gate=None)
+        spool: Any = None
+        return Care(self.notebook, spool, api, lambda: self.true + self.off, self.zone)
+
+    def hear_clinic(self) -> None:
+        """Do what `Care.refresh` does with an answer."""
+        home: Any = SimpleNamespace(tasks=list(self.tasks))
+        self.care.home = home
+        off = self.true - (self.true + self.off)
+        self.care.clock_off = off if abs(off) > CLOCK_TOLERANCE else timedelta(0)
+
+    @initialize(
+        opens=st.lists(st.integers(0, 60 * 60), min_size=1, max_size=4),
+        window=st.integers(30, 400),
+        grace=st.integers(30, 900),
+    )
+    def prescribe(self, opens: list[int], window: int, grace: int) -> None:
+        self.tasks = [
+            make_task(
+                NOON + timedelta(minutes=minutes),
+                timedelta(minutes=window),
+                timedelta(minutes=grace),
+                number,
+            )
+            for number, minutes in enumerate(opens)
+        ]
+        self.hear_clinic()
+
+    @rule(minutes=st.integers(1, 240))
+    def time_passes(self, minutes: int) -> None:
+        self.true += timedelta(minutes=minutes)
+        self.look()
+
+    @rule(place=st.sampled_from(ZONES))
+    def travel(self, place: ZoneInfo) -> None:
+        self.zone = self.care.zone = place
+        self.look()
+
+    @rule(hours=st.integers(-20, 20))
+    def somebody_sets_the_clock(self, hours: int) -> None:
+        self.off = timedelta(hours=hours)
+        self.hear_clinic()  # the next answer is seconds away
+        self.look()
+
+    @rule(seen=st.booleans())
+    def the_phone_dies_and_comes_back(self, seen: bool) -> None:
+        if seen:
+            self.care.ring()  # a screen noticed; nothing has sounded yet
+        self.notebook.close()
+        self.care = self.wake()
+        self.hear_clinic()
+        self.look()
+
+    @rule(which=st.integers(0, 3))
+    def snooze(self, which: int) -> None:
+        self.look()
+        ringing = self.care.ring()
+        if ringing:
+            task_id = ringing[which % len(ringing)]
+            self.care.snooze(task_id)
+            self.snoozes[task_id] = self.snoozes.get(task_id, 0) + 1
+            assert task_id not in self.care.ring()
+
+    @rule(which=st.integers(0, 3))
+    def do_it(self, which: int) -> None:
+        task = self.tasks[which % len(self.tasks)]
+        self.care.done(task.id, TaskDone(done_at=self.care.now(), pulse_bpm=70))
+        assert task.id not in self.care.ring()
+
+    def look(self) -> None:
+        for ring in self.care.rings():
+            self.sounded.append((ring.task_id, ring.number))
+        assert len(self.sounded) == len(set(self.sounded)), "one ring sounded twice"
+        for task in self.care.tasks():
+            rang = [number for task_id, number in self.sounded if task_id == task.id]
+            assert len(rang) <= 2 + self.snoozes.get(task.id, 0)
+            open_now = task.state is TaskState.DUE and self.care.now() <= task.grace_until
+            first = rings_of(task, self.zone, QuietHours())[0].at
+            if open_now and first <= self.care.now():
+                assert rang, "a task that is due never rang"
+
+    def teardown(self) -> None:
+        self.notebook.close()
+        shutil.rmtree(self.folder)
+
+
+TestPocket = Pocket.TestCase
+TestPocket.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
