@@ -1,0 +1,1 @@
+"""What a clinic holds of one patient, in files anybody can open."""
