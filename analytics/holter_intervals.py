@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analytics import qt, st
+from analytics.delineation import BEFORE_S, Landmarks
+from analytics.delineation_p import average_p_waves
 from analytics.holter_beats import BeatTable, Clock, Flags, Floats, HolterOptions, Ints
-from analytics.holter_medians import Landmarks, MedianBeats, landmarks, median_beats
+from analytics.holter_medians import MedianBeats, median_beats
 from analytics.holter_templates import templates
 from analytics.holter_types import Template
 from analytics.holter_values import (
@@ -18,13 +20,12 @@ from analytics.holter_values import (
     StLead,
     StSummary,
 )
-from analytics.rhythm_conduction import BLOCK_BEATS, P_EVIDENCE, average_p_wave
+from analytics.rhythm_conduction import BLOCK_BEATS, P_EVIDENCE
 from analytics.types import Ecg, Leads, QualityWindow
 from analytics.vocabulary import Aami, Grade
 
 MIN_RR_FOR_PR_MS = 450.0  # ms; faster, P lies on the T wave before (as in conduction)
 PR_STRETCHES = 600  # of a day's 4000 (own)
-PR_REACH_S = 0.4  # s before R that the P average looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def intervals(
     medians = median_beats(
         first, clock.fs, table.sample, table.rr_ms, chosen & ~table.in_af, qt.STRETCH_S
     )
-    marks = landmarks(medians)
+    marks = medians.landmarks()
     is_day = clock.is_day(medians.first_sample)
     answer = qt.qt_summary(medians, marks, formula=options.qtc_formula, is_day=is_day)
     reasons: dict[str, Reason] = {}
@@ -125,16 +126,15 @@ def _pr_intervals(table: BeatTable, ecg_mv: Ecg, chosen: Flags) -> Floats:
     Of a long recording some 600 stretches, evenly spread, tell as much as all of them.
     """
     able = chosen & (np.nan_to_num(table.rr_ms) > MIN_RR_FOR_PR_MS)
-    able &= (table.sample > PR_REACH_S * table.fs) & (table.sample < len(ecg_mv))
+    able &= (table.sample > BEFORE_S * table.fs) & (table.sample < len(ecg_mv))
     index = np.flatnonzero(able)
-    found = []
     step = BLOCK_BEATS * max(1, len(index) // (BLOCK_BEATS * PR_STRETCHES))
-    for k in range(0, len(index) - BLOCK_BEATS + 1, step):
-        part = index[k : k + BLOCK_BEATS]
-        rr_s = table.rr_ms[part] / 1000.0
-        wave = average_p_wave(ecg_mv, table.sample[part], table.fs, rr_s)
-        if wave.evidence >= P_EVIDENCE:
-            found.append(1000.0 * wave.pr_s)
+    firsts = np.arange(0, len(index) - BLOCK_BEATS + 1, step)
+    groups = index[firsts[:, None] + np.arange(BLOCK_BEATS)]
+    waves = average_p_waves(
+        ecg_mv, table.fs, table.sample[groups], table.rr_ms[groups] / 1000.0
+    )
+    found = [1000.0 * wave.pr_s for wave in waves if wave.evidence >= P_EVIDENCE]
     return np.array(found, dtype=np.float64)
 
 
@@ -154,9 +154,9 @@ def _t_end_of_beats(
 
 def _coarse_landmarks(lead: Ecg, table: BeatTable, chosen: Flags) -> Landmarks:
     stretch_s = st.REFERENCE_S
-    return landmarks(
-        median_beats(lead, table.fs, table.sample, table.rr_ms, chosen, stretch_s)
-    )
+    return median_beats(
+        lead, table.fs, table.sample, table.rr_ms, chosen, stretch_s
+    ).landmarks()
 
 
 def _st(

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from analytics.delineation import Landmarks
 from analytics.holter_beats import Flags, Floats
-from analytics.holter_medians import Landmarks, MedianBeats
+from analytics.holter_medians import MedianBeats
 from analytics.holter_values import NotAssessable, QtSummary, Reason
 
 STRETCH_S = 30.0  # s, median beats (report definition 9)

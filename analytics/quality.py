@@ -29,6 +29,8 @@ _BASELINE_B, _BASELINE_C = 0.6, 2.5
 """Shift of the baseline within a second over the QRS amplitude."""
 _MOTION = 3.0
 """A second this many times higher than the window's median is electrode motion."""
+_AGAIN = 0.7
+"""Third highest second of a window over the second highest: QRS come again, motion not."""
 _MAINS_SHARE = 0.5
 _CONTACT_SHARE = 0.8
 _RANK = {Grade.A: 0, Grade.B: 1, Grade.C: 2, Grade.X: 3}
@@ -177,9 +179,15 @@ def _is_mains(bend: Leads, fs: float) -> Flags:
 
 
 def second_ranks(
-    seconds: Seconds, amplitude_mv: float | NDArray[np.float64]
+    seconds: Seconds,
+    amplitude_mv: NDArray[np.float64],
+    again_mv: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
-    """Grade seconds (0 = A … 3 = X) against the QRS amplitude, and say why."""
+    """Grade seconds (0 = A … 3 = X) against the QRS amplitude, and say why.
+
+    ``again_mv`` is the height that comes again: under 40/min the usual second holds no
+    QRS, and one that does is not electrode motion.
+    """
     amplitude = np.maximum(amplitude_mv, _LEAST_MV)
     noise = seconds.noise_mv / amplitude
     shift = seconds.shift_mv / amplitude
@@ -197,7 +205,8 @@ def second_ranks(
     worse(shift > _BASELINE_B, 1, NoiseCause.BASELINE)
     worse(shift > _BASELINE_C, 2, NoiseCause.BASELINE)
     worse(
-        (seconds.span_mv > _MOTION * amplitude) & (seconds.span_mv > 1.0),
+        (seconds.span_mv > _MOTION * np.maximum(amplitude, again_mv))
+        & (seconds.span_mv > 1.0),
         2,
         NoiseCause.MOTION,
     )
@@ -225,7 +234,10 @@ def grade_windows(seconds: Seconds, width: int) -> list[Graded]:
     low = spans[rows, np.maximum(there - 1, 0) // 2]
     high = spans[rows, np.minimum(there // 2, width - 1)]
     amplitude = np.where(there > 0, (low + high) / 2.0, 1.0)
-    rank, cause = second_ranks(seconds, np.repeat(amplitude, width))
+    again = _again(spans, there)
+    rank, cause = second_ranks(
+        seconds, np.repeat(amplitude, width), np.repeat(again, width)
+    )
     rank, cause = rank.reshape(count, width), cause.reshape(count, width)
     order = np.argsort(-rank, axis=1, kind="stable")
     sorted_rank = np.take_along_axis(rank, order, axis=1)
@@ -317,8 +329,16 @@ def usable_seconds(seconds: Seconds) -> Flags:
     there = np.isfinite(view).sum(axis=1)
     rows = np.arange(span.size)
     amplitude = np.where(there > 0, view[rows, np.maximum(there - 1, 0) // 2], 1.0)
-    rank, _ = second_ranks(seconds, amplitude)
+    rank, _ = second_ranks(seconds, amplitude, _again(view, there))
     return np.asarray(rank < 2)
+
+
+def _again(ordered: NDArray[np.float64], there: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Third highest of each row if it is nearly as high as the second, else 0."""
+    rows = np.arange(there.size)
+    second = ordered[rows, np.maximum(there - 2, 0)]
+    third = ordered[rows, np.maximum(there - 3, 0)]
+    return np.where((there >= 3) & (third >= _AGAIN * second), third, 0.0)
 
 
 def beats_on(good: Flags, at_second: NDArray[np.int64]) -> tuple[Flags, Flags]:

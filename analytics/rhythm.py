@@ -16,8 +16,10 @@ from analytics.rhythm_beats import (
     subtract,
 )
 from analytics.rhythm_conduction import find_blocks
-from analytics.rhythm_confirm import confirm_runs
+from analytics.rhythm_confirm import confirm_runs, fit_to_beats
+from analytics.rhythm_dissociation import find_dissociation
 from analytics.rhythm_fibrillation import find_fibrillation
+from analytics.rhythm_flutter import find_flutter
 from analytics.rhythm_patterns import (
     paced_rhythm,
     repeating_patterns,
@@ -56,6 +58,7 @@ WRITTEN = {
     Rhythm.SARRH: Rhythm.N,
 }
 """How `rhythm_changes` says what annotation files have no common word for."""
+FAST_WIDE = (Rhythm.VT, Rhythm.PVT, Rhythm.VFIB, Rhythm.VFL)
 SILENT_S = 5.0  # s around a beat that count as rhythm of that beat
 
 
@@ -73,7 +76,8 @@ def find_episodes(
     Basic rhythms (sinus and its rates, fibrillation, tachycardias, pacing, noise) do not
     overlap each other but for bigeminy and trigeminy on sinus rhythm; pauses, couplets
     and block lie on top. Without a signal there is no ventricular fibrillation, no
-    asystole, no block and no rejection of false pauses; everything else works on beats.
+    asystole, no flutter, no block and no rejection of false pauses; everything else works
+    on beats.
 
     Parameters
     ----------
@@ -99,7 +103,7 @@ def find_episodes(
     unreadable = graded(quality, Grade.X)
     fibrillation: list[Episode] = []
     if ecg_mv is not None:
-        fibrillation = find_fibrillation(ecg_mv, fs, beats=table)
+        fibrillation = fit_to_beats(find_fibrillation(ecg_mv, fs), table)
     vf = spans_of(fibrillation)
     noise = subtract(unreadable, vf)
     runs = [
@@ -109,22 +113,34 @@ def find_episodes(
     wide = spans_of(runs, Rhythm.VT, Rhythm.PVT, Rhythm.VFIB, Rhythm.VFL, Rhythm.IVR)
     paced = _outside(paced_rhythm(table), wide)
     pacing = spans_of(paced)
-    atrial = _outside(
-        find_atrial_fibrillation(table, reviewed=reviewed), merge([*vf, *pacing])
+    flutter = find_flutter(table, ecg_mv, merge([*wide, *pacing, *noise]))
+    atrial = flutter + _outside(
+        find_atrial_fibrillation(table, reviewed=reviewed),
+        merge([*vf, *pacing, *spans_of(flutter)]),
     )
     af = spans_of(atrial)
-    fast = _outside(supraventricular_runs(table), merge([*wide, *af, *pacing]))
+    free = find_dissociation(
+        table, ecg_mv, merge([*spans_of(runs, *FAST_WIDE), *pacing, *af, *noise])
+    )
+    if free:
+        # What escapes is no rhythm of its own, nor are its beats ectopic.
+        runs = [e for e in runs if e.rhythm in FAST_WIDE] + _outside(
+            [e for e in runs if e.rhythm not in FAST_WIDE], spans_of(free)
+        )
+        wide = merge([*spans_of(runs), *spans_of(free)])
+    blocks = free + find_blocks(table, ecg_mv, merge([*wide, *pacing, *af, *noise]))
+    dropped = spans_of(blocks, Rhythm.BII, Rhythm.AVB3)
+    fast = _outside(supraventricular_runs(table), merge([*wide, *af, *pacing, *dropped]))
     svt = spans_of(fast, Rhythm.SVTA)
     patterns = _outside(repeating_patterns(table), merge([*wide, *af]))
     taken = merge([*wide, *pacing, *af, *svt, *noise])
     rates = rate_episodes(table, taken)
-    blocks = find_blocks(table, ecg_mv, merge([*wide, *pacing, *af, *noise]))
     pauses = find_pauses(
         table,
         ecg_mv=ecg_mv,
         quality=quality,
         af=af,
-        blocks=spans_of(blocks, Rhythm.BII, Rhythm.AVB3),
+        blocks=dropped,
         fibrillation=vf,
     )
     named = [*runs, *paced, *atrial, *fast, *patterns, *rates, *blocks, *pauses]

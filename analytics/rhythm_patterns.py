@@ -5,6 +5,7 @@ ventricular tachycardia is a run above 100/min, idioventricular rhythm one at 10
 less; bigeminy and trigeminy are three or more cycles of N V and N N V.
 """
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -98,6 +99,13 @@ def _bridged(beats: BeatArrays, runs: list[Span]) -> list[Span]:
 
 
 def _run_episode(beats: BeatArrays, first: int, end: int, ecg_mv: Ecg | None) -> Episode:
+    """Make the episode of a run, from its first to its last beat as the stream does."""
+    run = _named_run(beats, first, end, ecg_mv)
+    onset, last = int(beats.sample[first]), int(beats.sample[end - 1])
+    return replace(run, onset_sample=onset, offset_sample=last + 1)
+
+
+def _named_run(beats: BeatArrays, first: int, end: int, ecg_mv: Ecg | None) -> Episode:
     rate = mean_rate_bpm(beats.rr_s[first + 1 : end])
     if rate <= VT_BPM:
         return _episode(beats, Rhythm.IVR, first, end)

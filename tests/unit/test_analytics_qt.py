@@ -1,10 +1,12 @@
 """QT on beats drawn with known boundaries; corrections computed by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from analytics import qt
-from analytics.holter_medians import MedianBeats, landmarks, median_beats
+from analytics.holter_medians import MedianBeats, median_beats
 from analytics.holter_values import NotAssessable, QtSummary, Reason
 
 FS = 500.0
@@ -45,7 +47,7 @@ def medians_of(lead, peaks, rr_s, stretch_s=30.0):
 
 def test_landmarks_lie_where_the_beat_was_drawn():
     lead, peaks = ecg(1.0, 70)
-    marks = landmarks(medians_of(lead, peaks, 1.0))
+    marks = medians_of(lead, peaks, 1.0).landmarks()
     assert len(marks.qt_ms) >= 2
     assert marks.onset_ms == pytest.approx(-40.0, abs=14.0)
     assert marks.j_ms == pytest.approx(40.0, abs=14.0)
@@ -55,26 +57,26 @@ def test_landmarks_lie_where_the_beat_was_drawn():
 
 def test_an_inverted_t_wave_is_measured_alike():
     lead, peaks = ecg(1.0, 70, t_mv=-0.3)
-    marks = landmarks(medians_of(lead, peaks, 1.0))
+    marks = medians_of(lead, peaks, 1.0).landmarks()
     assert marks.t_end_ms == pytest.approx(360.0, abs=6.0)
     assert (marks.t_mv < 0).all()
 
 
 def test_a_biphasic_t_wave_ends_with_its_second_half():
     lead, peaks = ecg(1.0, 70, t_mv=-0.3, second_mv=0.2)
-    marks = landmarks(medians_of(lead, peaks, 1.0))
+    marks = medians_of(lead, peaks, 1.0).landmarks()
     assert marks.t_end_ms == pytest.approx(460.0, abs=12.0)
 
 
 def test_a_flat_t_wave_has_no_end():
     lead, peaks = ecg(1.0, 70, t_mv=0.02)
-    assert np.isnan(landmarks(medians_of(lead, peaks, 1.0)).t_end_ms).all()
+    assert np.isnan(medians_of(lead, peaks, 1.0).landmarks().t_end_ms).all()
 
 
 def test_half_a_minute_with_under_five_beats_gives_no_median():
     lead, peaks = ecg(1.0, 4)
     assert len(medians_of(lead, peaks, 1.0).rr_ms) == 0
-    assert len(landmarks(medians_of(lead, peaks, 1.0)).qt_ms) == 0
+    assert len(medians_of(lead, peaks, 1.0).landmarks().qt_ms) == 0
 
 
 def test_beats_beside_missing_samples_are_left_out():
@@ -99,7 +101,7 @@ def test_corrections_are_those_computed_by_hand():
 def test_a_steady_day_gives_the_drawn_qt_in_every_formula():
     lead, peaks = ecg(1.0, 200)
     medians = medians_of(lead, peaks, 1.0)
-    marks = landmarks(medians)
+    marks = medians.landmarks()
     got = qt.qt_summary(medians, marks)
     assert isinstance(got, QtSummary)
     assert got.qt_median_ms == pytest.approx(400.0, abs=16.0)
@@ -114,7 +116,7 @@ def test_a_steady_day_gives_the_drawn_qt_in_every_formula():
 def test_a_long_qt_is_in_every_share():
     lead, peaks = ecg(1.0, 200, t_end_s=0.52)
     medians = medians_of(lead, peaks, 1.0)
-    got = qt.qt_summary(medians, landmarks(medians))
+    got = qt.qt_summary(medians, medians.landmarks())
     assert isinstance(got, QtSummary)
     assert got.share_450_pct == got.share_460_pct == got.share_500_pct == 100.0
 
@@ -122,7 +124,7 @@ def test_a_long_qt_is_in_every_share():
 def test_a_wide_qrs_is_not_graded_but_jt_is_given():
     lead, peaks = ecg(1.0, 200, qrs_s=0.16, t_end_s=0.42)
     medians = medians_of(lead, peaks, 1.0)
-    got = qt.qt_summary(medians, landmarks(medians))
+    got = qt.qt_summary(medians, medians.landmarks())
     assert isinstance(got, QtSummary)
     assert got.qrs_median_ms > 120.0
     assert got.qtc_median_ms is None
@@ -150,7 +152,7 @@ def test_only_a_minute_of_steady_rate_between_50_and_100_is_graded():
 def test_nothing_graded_is_not_assessable():
     lead, peaks = ecg(0.55, 200)  # 109 bpm
     medians = medians_of(lead, peaks, 0.55)
-    got = qt.qt_summary(medians, landmarks(medians))
+    got = qt.qt_summary(medians, medians.landmarks())
     assert got == NotAssessable(Reason.NO_CLEAN_STRETCH)
 
 
@@ -158,11 +160,11 @@ def test_the_qt_rr_slope_of_a_drawn_line_is_found():
     rr = np.linspace(800, 1100, 60)
     medians = made(rr)
     lead, peaks = ecg(1.0, 70)
-    shape = landmarks(medians_of(lead, peaks, 1.0))
+    shape = medians_of(lead, peaks, 1.0).landmarks()
     onset = np.full(60, -40.0)
     j = np.full(60, 40.0)
     end = 0.15 * rr + 250.0 - 40.0
-    marks = type(shape)(onset, j, end - 60.0, end, np.ones(60), np.ones(60))
+    marks = replace(shape, onset_ms=onset, j_ms=j, t_end_ms=end)
     got = qt.qt_summary(medians, marks, is_day=np.ones(60, dtype=bool))
     assert isinstance(got, QtSummary)
     assert got.qt_rr_slope_day == pytest.approx(0.15)
