@@ -1,4 +1,4 @@
-"""An address as a QR code; the only file of the app that knows segno."""
+"""QR codes: an address as a picture, and what a scanned one means; knows segno alone."""
 
 import segno
 
@@ -13,3 +13,15 @@ def matrix(address: str) -> list[list[bool]]:
     """
     code = segno.make(address, error="m", micro=False)
     return [[bool(cell) for cell in row] for row in code.matrix_iter(border=4)]
+
+
+def pairing_code(scanned: str) -> str:
+    """Take the pairing code out of what the desk's QR code says.
+
+    Parameters
+    ----------
+    scanned : str
+        ``anxin:<address of the clinic>?code=<code>``, or the code alone.
+    """
+    _, named, code = scanned.partition("?code=")
+    return code if named else scanned

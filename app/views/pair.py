@@ -8,11 +8,13 @@ import flet as ft
 
 from app.components.hooks import use_cell, use_value
 from app.components.kit import BODY, CARD_HEADLINE, SECONDARY, Ui, button, card, text, title
+from app.components.scan_button import ScanButton
 from app.components.shell import shell
 from app.components.wear_card import wear_card
 from app.errors import Offline, ServerRefused
 from app.i18n import catalogue
 from app.patches import Found
+from app.qr import pairing_code
 from app.theme import colour
 from sensors.errors import LinkUnavailable
 from sensors.frames import LinkReason
@@ -103,6 +105,7 @@ def Pair(ui: Ui) -> ft.Control:
             card(
                 text(ui, ui.t("pair.step_code"), CARD_HEADLINE, bold=True, header=True),
                 text(ui, ui.t("pair.code_how"), BODY),
+                ScanButton(ui, lambda found: set_code(pairing_code(found))),
                 field(ui, ui.t("pair.code"), code, lambda e: set_code(e.control.value)),
                 button(
                     ui,

@@ -13,6 +13,7 @@ from app import browser
 from app.browser import Answer, Browser, Hello
 from app.i18n import catalogue
 from app.ports import FileSecrets, NoDevice, Notice, Port, Reach, Tone
+from app.qr import pairing_code
 from clinic_server.wire.care import Place
 
 HERE = Place(latitude=39.9, longitude=116.4, accuracy_m=20)
@@ -154,3 +155,14 @@ def test_every_reason_has_words(locale: str) -> None:
     words = catalogue(locale)
     reasons = [f"reach.because_{reach}" for reach in Reach if reach is not Reach.YES]
     assert [code for code in reasons if code not in words] == []
+
+
+@pytest.mark.parametrize(
+    ("scanned", "code"),
+    [
+        ("anxin:https://clinic.example?code=RP51-THCD-DQPE-CMCN", "RP51-THCD-DQPE-CMCN"),
+        ("RP51-THCD-DQPE-CMCN", "RP51-THCD-DQPE-CMCN"),
+    ],
+)
+def test_the_desks_code_is_read_out_of_its_picture(scanned: str, code: str) -> None:
+    assert pairing_code(scanned) == code
