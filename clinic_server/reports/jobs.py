@@ -44,6 +44,7 @@ class ReportRunner:
             return
         with self._app.db.write() as session:
             service.owe(session, now)
+            service.give_up(session, now)
             claimed = service.claim(session, now)
         if claimed is not None:
             settings = self._app.settings

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from clinic_server.alarms.notice import send_notice
+from clinic_server.alarms.raising import raise_condition
 from clinic_server.errors import Conflict, Forbidden, NotFound, Unprocessable
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import CaseVerb
@@ -62,9 +64,7 @@ def anything_owed(session: Session) -> bool:
     if session.exec(select(Recording.id).where(unnoted).limit(1)).first() is not None:
         return True
     waiting = session.exec(
-        select(ReportJob.recording_id)
-        .where(col(ReportJob.done_at).is_(None), ReportJob.attempts < MAX_ATTEMPTS)
-        .limit(1)
+        select(ReportJob.recording_id).where(col(ReportJob.done_at).is_(None)).limit(1)
     ).first()
     return waiting is not None
 
@@ -77,12 +77,9 @@ def claim(session: Session, now: datetime) -> str | None:
     str or None
         Recording to analyse.
     """
-    free = (col(ReportJob.started_at).is_(None)) | (
-        col(ReportJob.started_at) < now - LOST_AFTER
-    )
     job = session.exec(
         select(ReportJob)
-        .where(col(ReportJob.done_at).is_(None), ReportJob.attempts < MAX_ATTEMPTS, free)
+        .where(_free(now), ReportJob.attempts < MAX_ATTEMPTS)
         .order_by(col(ReportJob.owed_at))
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -95,19 +92,45 @@ def claim(session: Session, now: datetime) -> str | None:
     return job.recording_id
 
 
-def failed(session: Session, recording_id: str, error: str) -> bool:
-    """Give a job back after a failure.
+def _free(now: datetime) -> ColumnElement[bool]:
+    """Owed and in nobody's hands."""
+    started = col(ReportJob.started_at)
+    return col(ReportJob.done_at).is_(None) & (
+        started.is_(None) | (started < now - LOST_AFTER)
+    )
 
-    Returns
-    -------
-    bool
-        True when it was tried `MAX_ATTEMPTS` times and somebody must look.
-    """
+
+def failed(session: Session, recording_id: str, error: str) -> None:
+    """Give a job back after a failure."""
     job = session.get_one(ReportJob, recording_id)
     job.started_at = None
     job.error = error[:200]
     session.add(job)
-    return job.attempts >= MAX_ATTEMPTS
+
+
+def give_up(session: Session, now: datetime) -> None:
+    """Call somebody for each job that was tried `MAX_ATTEMPTS` times in vain.
+
+    A worker that died with its server counts as one of them. The job is not tried again;
+    the alarm names the recording, for the people who look after the plant.
+    """
+    for job in session.exec(
+        select(ReportJob).where(_free(now), ReportJob.attempts >= MAX_ATTEMPTS)
+    ).all():
+        recording = recordings.recording_by_id(session, job.recording_id)
+        raise_condition(
+            session,
+            rule_id="T5",
+            code="alarms.report_failed",
+            dedupe_key=f"report:{recording.id}",
+            patient_id=recording.patient_id,
+            recording_id=recording.id,
+            onset_at=now,
+            now=now,
+            params={"attempts": job.attempts},
+        )
+        job.done_at, job.error = now, f"given_up {job.error}".strip()[:200]
+        session.add(job)
 
 
 def store_draft(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sqlmodel import select
 
+from clinic_server.alarms.models import Alarm
 from clinic_server.deps import App
 from clinic_server.errors import Conflict
 from clinic_server.recordings.models import Recording
@@ -62,6 +63,42 @@ def draft(clinic) -> int:
         again = service.store_draft(session, claimed, result, clinic.clock.now)
         assert again.id == report.id
         return report.id or 0
+
+
+def test_an_analysis_that_fails_five_times_calls_for_help_once(clinic, recorded):
+    with clinic.write() as session:
+        service.owe(session, clinic.clock.now)
+    for _ in range(service.MAX_ATTEMPTS):
+        with clinic.write() as session:
+            service.give_up(session, clinic.clock.now)
+            claimed = service.claim(session, clinic.clock.now)
+            assert claimed is not None
+            service.failed(session, claimed, "MemoryError")
+            assert not list(session.exec(select(Alarm)))
+    for _ in range(2):
+        with clinic.write() as session:
+            assert service.claim(session, clinic.clock.now) is None
+            service.give_up(session, clinic.clock.now)
+    with clinic.read() as session:
+        (alarm,) = session.exec(select(Alarm)).all()
+        assert (alarm.rule, alarm.code) == ("T5", "alarms.report_failed")
+        assert (alarm.recording_id, alarm.params) == (claimed, {"attempts": 5})
+        assert session.get_one(ReportJob, claimed).error == "given_up MemoryError"
+        assert not service.anything_owed(session)
+
+
+def test_a_worker_lost_at_its_fifth_try_calls_for_help_too(clinic, recorded):
+    with clinic.write() as session:
+        service.owe(session, clinic.clock.now)
+        for _ in range(service.MAX_ATTEMPTS):
+            clinic.clock.forward(seconds=service.LOST_AFTER.total_seconds() + 1)
+            assert service.claim(session, clinic.clock.now) is not None
+        service.give_up(session, clinic.clock.now)
+        assert not list(session.exec(select(Alarm)))  # it may still be at work
+        clinic.clock.forward(seconds=service.LOST_AFTER.total_seconds() + 1)
+        assert service.anything_owed(session)
+        service.give_up(session, clinic.clock.now)
+        assert session.exec(select(Alarm)).one().code == "alarms.report_failed"
 
 
 def test_a_returned_unit_is_owed_one_report_and_only_one(clinic, recorded):
