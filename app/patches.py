@@ -229,11 +229,17 @@ class RadioRoom:
         self._listener = listener
 
     async def scan(self) -> list[Found]:
-        """Return the patches of known makes that are heard, the strongest first."""
-        return [
-            Found(one.serial, one.model, one.rssi_dbm, one.make == Make.ANXIN)
-            for one in await self._listener.listen()
-        ]
+        """Return the patches of known makes that are heard, the strongest first.
+
+        Of several that carry one number the strongest stands for all: which of them was
+        issued is found out when one is opened.
+        """
+        heard: dict[str, Found] = {}
+        for one in await self._listener.listen():
+            needs_code = one.make == Make.ANXIN
+            found = Found(one.serial, one.model, one.rssi_dbm, needs_code)
+            heard.setdefault(one.serial, found)
+        return list(heard.values())
 
     def open(self, serial: str, unit: IssuedUnit, code: str) -> EcgPatch:
         """Make a patch that is looked for when it is connected."""

@@ -101,6 +101,8 @@ class Demo:
         if args.replay is not None:
             name = demo_ward.put_record_on_chest(folder, args.replay)
             print(f"{args.replay} is worn by {name}")
+        self.radio = args.radio
+        """Patches are reached over a virtual Bluetooth radio."""
         demo_ward.reach_patches(folder, args.radio)
 
     def start(self) -> None:

@@ -296,7 +296,7 @@ def _loan_and_report(demo: "Demo", physician: Person, nurse: Person, steps: Step
             "id": "newcomer",
             "name": nobody.name,
             "code": issued["code"],
-            "patch": {"heart": "sinus_calm", "seed": 7},
+            "patch": {"heart": "sinus_calm", "seed": 7, "radio": demo.radio},
         },
         demo.folder / "hand",
         base,

@@ -206,7 +206,12 @@ def _found(ui: Ui, one: Found, pick: Callable[[], Awaitable[None]] | None) -> ft
             SECONDARY,
             color="ink2",
         ),
-        button(ui, ui.t("pair.use", serial=one.serial), pick),
+        button(
+            ui,
+            ui.t("pair.use", serial=one.serial),
+            pick,
+            primary=one.serial == ui.view.serial,
+        ),
         gap=6,
     )
 
