@@ -12,13 +12,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from analytics import filters, live_rhythm, qrs_stream, quality
+from analytics import (
+    filters,
+    live_conduction,
+    live_rhythm,
+    live_silence,
+    live_waves,
+    qrs_stream,
+    quality,
+)
 from analytics.errors import BadShape
 from analytics.live_items import BEAT_LOOK_AHEAD_S as BEAT_LOOK_AHEAD_S
 from analytics.live_items import WAVE_LOOK_AHEAD_S as WAVE_LOOK_AHEAD_S
 from analytics.live_items import items_of, measure_seconds
-from analytics.live_rhythm import BeatItem, Trackers
 from analytics.live_state import LiveState as LiveState
+from analytics.live_trackers import BeatItem, Item, SecondItem, Trackers, WaveItem
 from analytics.quality import WINDOW_S
 from analytics.types import Beat, Block, LiveEvent, QualityWindow
 
@@ -45,7 +53,14 @@ def start(fs: float, *, n_leads: int = 1, lead: int = 0) -> LiveState:
     """
     if not 0 <= lead < n_leads:
         raise BadShape(lead=lead, n_leads=n_leads)
-    return LiveState(float(fs), n_leads, lead, qrs_stream.start(fs), Trackers(float(fs)))
+    return LiveState(
+        float(fs),
+        n_leads,
+        lead,
+        qrs_stream.start(fs),
+        Trackers(float(fs)),
+        past=np.empty((0, n_leads), np.float32),
+    )
 
 
 def step(state: LiveState, block: Block) -> tuple[LiveState, tuple[LiveEvent, ...]]:
@@ -86,6 +101,7 @@ def step(state: LiveState, block: Block) -> tuple[LiveState, tuple[LiveEvent, ..
     state = replace(
         state,
         tail=np.concatenate([state.tail, ecg]),
+        past=np.concatenate([state.past, leads.astype(np.float32)]),
         expected_sample=end,
         contact=(*state.contact, (first, end, block.contact)),
     )
@@ -110,7 +126,10 @@ def _close_segment(state: LiveState) -> tuple[LiveState, _Events]:
     for piece in pieces:
         state = _take(state, piece, events)
     state = _grade(state, events, closing=True)
-    return replace(state, tail=np.empty(0), contact=(), expected_sample=None), events
+    state = replace(
+        state, tail=np.empty(0), past=state.past[:0], contact=(), expected_sample=None
+    )
+    return state, events
 
 
 def _take(state: LiveState, piece: qrs_stream.Piece, events: _Events) -> LiveState:
@@ -123,6 +142,8 @@ def _take(state: LiveState, piece: qrs_stream.Piece, events: _Events) -> LiveSta
             good=np.empty(0, bool),
             flat=np.empty(0, bool),
             touched=np.empty(0, bool),
+            settled=np.empty(0, bool),
+            levels=(),
             seconds=0,
             recent=(),
             ticked=0,
@@ -150,8 +171,11 @@ def _take(state: LiveState, piece: qrs_stream.Piece, events: _Events) -> LiveSta
     for item in due:
         if isinstance(item, BeatItem):
             events.append(_reported(item))
-        trackers, found = live_rhythm.feed(trackers, item)
+        trackers, found = live_rhythm.feed(trackers, _silence(state, trackers, item))
         events += found
+        if isinstance(item, SecondItem):
+            trackers, seen = _look(state, trackers, item)
+            events += seen
     if piece.closed:
         trackers, found = live_rhythm.close(trackers, piece.received_end)
         events += found
@@ -164,6 +188,53 @@ def _take(state: LiveState, piece: qrs_stream.Piece, events: _Events) -> LiveSta
         ventricular=state.ventricular[-keep // qrs_stream.CELL :].copy(),
         segment_first=None if piece.closed else state.segment_first,
     )
+
+
+def _silence(state: LiveState, trackers: Trackers, item: Item) -> Item:
+    """Look into a long silence for what the detector may have missed."""
+    if isinstance(item, WaveItem) or not live_rhythm.seen_beating(trackers):
+        return item
+    before = [beat.sample for beat in trackers.beats[-6:]]
+    fs, first = state.fs, _past_first(state)
+    if item.sample - before[-1] < live_silence.LONG_S * fs:
+        return item
+    lead = state.past[:, state.lead]
+    if isinstance(item, BeatItem):
+        hidden = live_silence.holds_beat(lead, first, fs, before, item.sample)
+        return replace(item, hidden=hidden)
+    second = (item.sample - round(fs), item.sample)
+    steep = live_silence.holds_beat(lead, first, fs, [*before, second[0]], second[1])
+    return replace(item, proven=item.proven and not steep)
+
+
+def _look(
+    state: LiveState, trackers: Trackers, second: SecondItem
+) -> tuple[Trackers, _Events]:
+    """Measure what needs more than a beat, at fixed places of the clock."""
+    fs, now, first = state.fs, second.sample, _past_first(state)
+    events: _Events = []
+    stretch = round(live_waves.STRETCH_S * fs)
+    end = now // stretch * stretch
+    if end > now - round(fs) and end - stretch >= first:
+        found = live_waves.waves(
+            state.past, first, fs, trackers.beats, end, lead=state.lead
+        )
+        events += [] if found is None else [found]
+    width = round(live_waves.PULSE_S * fs)
+    begin = now - width
+    if round((now - trackers.segment_first) / fs) % live_waves.PULSE_S or begin < first:
+        return trackers, events
+    lead = state.past[begin - first : now - first, state.lead].astype(np.float64)
+    events.append(live_waves.pulse(lead, fs, begin))
+    blocks = live_conduction.blocked(
+        state.past[:, state.lead], first, fs, trackers.beats, now
+    )
+    trackers, told = live_conduction.follow(trackers, blocks, now, second.known)
+    return trackers, [*events, *told]
+
+
+def _past_first(state: LiveState) -> int:
+    return (state.expected_sample or 0) - len(state.past)
 
 
 def _reported(item: BeatItem) -> Beat:
@@ -214,5 +285,7 @@ def _forget(state: LiveState) -> LiveState:
         good=state.good[-_SECONDS:].copy(),
         flat=state.flat[-_SECONDS:].copy(),
         touched=state.touched[-_SECONDS:].copy(),
+        settled=state.settled[-_SECONDS:].copy(),
+        past=state.past[-int(live_waves.PAST_S * state.fs) :].copy(),
         contact=tuple(part for part in state.contact if part[1] > end - keep),
     )

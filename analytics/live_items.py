@@ -9,10 +9,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics import beat_features, beats, filters, qrs_stream, quality, supraventricular
+from analytics import (
+    beat_features,
+    beats,
+    filters,
+    live_silence,
+    qrs_stream,
+    quality,
+    supraventricular,
+)
 from analytics.beat_features import Measures
-from analytics.live_rhythm import BeatItem, Item, SecondItem, WaveItem
 from analytics.live_state import History, LiveState
+from analytics.live_trackers import BeatItem, Item, SecondItem, WaveItem
 from analytics.quality import WINDOW_S, Seconds
 from analytics.rhythm_ventricular import vf_likeness
 from analytics.types import Flags
@@ -31,6 +39,8 @@ def measure_seconds(state: LiveState, piece: qrs_stream.Piece) -> LiveState:
     fs, first = state.fs, piece.first_sample
     tail_first = (state.expected_sample or 0) - state.tail.size
     good, flat, touched = [state.good], [state.flat], [state.touched]
+    settled = state.settled.tolist()
+    levels = state.levels
     recent, number = state.recent, state.seconds
     while True:
         begin = first + int(np.floor(number * fs + 1e-9))
@@ -40,7 +50,8 @@ def measure_seconds(state: LiveState, piece: qrs_stream.Piece) -> LiveState:
             if not piece.closed or rest < 0.5:
                 break
             end = piece.received_end
-        one = quality.measure_seconds(state.tail[begin - tail_first : end - tail_first], fs)
+        part = state.tail[begin - tail_first : end - tail_first]
+        one = quality.measure_seconds(part, fs)
         recent = (*recent, one)[-WINDOW_S:]
         joined = Seconds(
             *(
@@ -54,12 +65,18 @@ def measure_seconds(state: LiveState, piece: qrs_stream.Piece) -> LiveState:
         good.append(quality.usable_seconds(joined)[-1:] & contact)
         flat.append(one.flat)
         touched.append(np.array([contact]))
+        level = live_silence.level_of(part, float(one.span_mv[0]))
+        rested = settled[-1] if settled else True
+        settled.append(live_silence.is_settled(levels, level, was_settled=rested))
+        levels = (*levels, level)[-live_silence.LEVELS :]
         number += 1
     return replace(
         state,
         good=np.concatenate(good),
         flat=np.concatenate(flat),
         touched=np.concatenate(touched),
+        settled=np.array(settled, bool),
+        levels=levels,
         recent=recent,
         seconds=number,
     )
@@ -95,7 +112,9 @@ def items_of(state: LiveState, piece: qrs_stream.Piece) -> tuple[LiveState, list
             break
         touched = _share(state.touched, state, ticked, ticked) > 0
         flat = _share(state.flat, state, ticked, ticked) > 0
-        items.append(SecondItem(end, touched, flat, end + ahead))
+        settled = _share(state.settled, state, ticked, ticked) > 0
+        proven = touched and settled and not flat
+        items.append(SecondItem(end, touched, flat, end + ahead, proven))
         ticked += 1
     state = replace(state, ticked=ticked)
     state, seconds = _waves(state, piece)
@@ -166,6 +185,7 @@ def _classified(
         flat=_share(state.flat, state, before + 1, second - 1),
         confidence=beats.confidence(measured.qrs_logit, np.array([p_v]), np.array([p_s])),
         known=0,
+        settled=_share(state.settled, state, before + 1, second),
     )
     state = replace(state, last_beat=sample, history=History(measures, rr, ventricular))
     return state, item

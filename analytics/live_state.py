@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from analytics import beat_features, qrs_stream
 from analytics.beat_features import Measures
-from analytics.live_rhythm import Item, Trackers
+from analytics.live_trackers import Item, Trackers
 from analytics.quality import Seconds
 from analytics.types import Ecg, Flags
 
@@ -34,6 +34,8 @@ class LiveState:
     """Where the next block continues without a gap."""
     tail: Ecg = field(default_factory=lambda: np.empty(0))
     """The last seconds of the lead, ending at ``expected_sample``."""
+    past: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 1), np.float32))
+    """The last minute and a half of all leads, shape (n, n_leads), ending there too."""
     contact: tuple[tuple[int, int, bool], ...] = ()
     """Blocks of the last seconds: first sample, end, contact."""
     window_first: int = 0
@@ -44,6 +46,10 @@ class LiveState:
     """Usable seconds, flat seconds and seconds with contact, the last 64 of the segment."""
     flat: Flags = field(default_factory=lambda: np.empty(0, bool))
     touched: Flags = field(default_factory=lambda: np.empty(0, bool))
+    settled: Flags = field(default_factory=lambda: np.empty(0, bool))
+    """Seconds in which the baseline does not say that an electrode or amplifier moves."""
+    levels: tuple[tuple[float, float], ...] = ()
+    """Level and span of the last twenty seconds, mV."""
     seconds: int = 0
     """Seconds of this segment measured so far."""
     recent: tuple[Seconds, ...] = ()

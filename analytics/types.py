@@ -91,4 +91,37 @@ class EpisodeEvent:
     """Last sample that was needed to say so: what the answer cost in look-ahead."""
 
 
-LiveEvent = Beat | QualityWindow | EpisodeEvent
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How often ten seconds of signal repeat themselves, found without any beat."""
+
+    first_sample: int
+    end_sample: int
+    period_ms: float | None
+    """Shortest lag at which the signal is like itself; None: at none."""
+    likeness: float
+    """Autocorrelation there, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waves:
+    """What the median normal beat of half a minute measures; times after R in ms."""
+
+    first_sample: int
+    end_sample: int
+    beats: int
+    rr_ms: float
+    qrs_ms: float
+    qt_ms: float | None
+    """Onset of the QRS to the tangent end of T; None where T is too low to end."""
+    t_peak_ms: float | None
+    t_end_ms: float | None
+    st_mv: tuple[float | None, ...]
+    """Level after J over the PR segment, one per lead."""
+    st_slope_mv_per_s: tuple[float | None, ...]
+    """From J to that point, one per lead."""
+    r_mv: tuple[float | None, ...]
+    """Height of R over the PR segment, one per lead."""
+
+
+LiveEvent = Beat | QualityWindow | EpisodeEvent | Pulse | Waves

@@ -11,7 +11,7 @@ from scipy import signal
 
 from analytics import beats, live, live_rhythm, qrs, quality
 from analytics.errors import BadShape
-from analytics.live_rhythm import BeatItem, Item, SecondItem, Trackers, WaveItem
+from analytics.live_trackers import BeatItem, Item, SecondItem, Trackers, WaveItem
 from analytics.types import Beat, Block, EpisodeEvent, LiveEvent, QualityWindow
 from analytics.vocabulary import Aami, Rhythm
 
