@@ -73,6 +73,16 @@ RULES: Mapping[str, Rule] = {
     )
 }
 
+NOT_ASSESSED: Mapping[str, str] = {
+    "U11": "alarms.not_assessed_U11",
+    "E8": "alarms.not_assessed_E8",
+    "U8": "alarms.not_assessed_U8",
+}
+"""Rules that a unit may not be able to feed, and the sentence that says so: never silent.
+
+U11 is fed by no unit: a pacing spike lasts half a millisecond and is not in the samples.
+"""
+
 _EMERGENCY_POLICY: tuple[Mapping[str, Any], ...] = (
     {"step": 1, "after_s": 0, "to": ["attending", "duty:1"]},
     {"step": 2, "after_s": 120, "to": ["attending", "duty:1", "duty:2"]},

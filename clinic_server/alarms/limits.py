@@ -47,6 +47,7 @@ class Limit:
 _PROVINCE = "critical-value list for ambulatory ECG (Zhejiang, revised)"
 _SHANXI = "critical-value list for ECG (Shanxi 2017)"
 _MCOT = "event table of a mobile telemetry service"
+_ST = "0.1 mV for one minute, of ambulatory ST analysis"
 _OWN = "own proposal, stricter than the lists"
 _DIGEST = "own proposal for the daily digest"
 
@@ -68,6 +69,18 @@ LIMITS: Mapping[str, Limit] = {
         Limit("brady_hold_s", "E4 U5", 60, (20, 120), (30, 60), -1, True, _PROVINCE),
         Limit("svt_e_bpm", "E6", 180, (140, 220), (160, 200), -1, True, _SHANXI),
         Limit("svt_e_s", "E6", 30, (10, 60), (15, 30), -1, True, _SHANXI),
+        Limit("st_elevation_mv", "E8", 0.1, (0.05, 0.2), (0.08, 0.15), -1, True, _PROVINCE),
+        Limit(
+            "st_elevation_v1_v3_mv",
+            "E8",
+            0.3,
+            (0.1, 0.4),
+            (0.2, 0.3),
+            -1,
+            True,
+            _PROVINCE,
+        ),
+        Limit("qtc_e_ms", "E9", 550, (480, 600), (520, 550), -1, True, _PROVINCE),
         Limit("preexcited_rr_ms", "E7", 250, (200, 320), (240, 280), 1, True, _PROVINCE),
         Limit("nsvt_beats", "U1", 4, (3, 10), (3, 6), -1, False, _MCOT),
         Limit("af_min_s", "U2", 30, (20, 360), (30, 120), -1, False, "common value"),
@@ -90,6 +103,10 @@ LIMITS: Mapping[str, Limit] = {
         Limit("pvc_per_min", "U10", 8, (2, 60), (5, 20), -1, False, _MCOT),
         Limit("pvc_minutes", "U10", 5, (1, 30), (3, 10), -1, False, _MCOT),
         Limit("couplets_per_h", "U10", 3, (1, 200), (3, 30), -1, False, _MCOT),
+        Limit("st_depression_mv", "U8", 0.1, (0.05, 0.3), (0.1, 0.15), -1, False, _ST),
+        Limit("st_hold_s", "E8 U8", 60, (30, 60), (60, 60), -1, True, _ST),
+        Limit("qtc_u_ms", "U9", 500, (450, 560), (480, 500), -1, False, "common"),
+        Limit("qtc_rise_ms", "U9", 60, (30, 120), (50, 60), -1, False, "common"),
         Limit("pause_d_ms", "D1", 2000, (1500, 3000), (2000, 2500), -1, False, _DIGEST),
         Limit("svt_run_beats", "D1", 4, (3, 30), (3, 10), -1, False, _DIGEST),
         Limit("sleep_from_h", "E4 U5", 22, (18, 24), (20, 24), 0, False, _OWN),
@@ -103,6 +120,7 @@ LIMITS: Mapping[str, Limit] = {
         Limit("sbp_low_mmhg", "U12", 90, (60, 120), (80, 100), 1, False, "common"),
         Limit("spo2_low_pct", "U12", 90, (70, 96), (85, 93), 1, False, "common"),
         Limit("glucose_low_mmol_l", "U12", 3.9, (2, 6), (3.5, 4.5), 1, False, "common"),
+        Limit("weight_gain_kg", "U12", 2, (0.5, 5), (1, 2.5), -1, False, "common"),
         Limit("glucose_high_mmol_l", "U12", 16.7, (8, 33), (13, 20), -1, False, "common"),
     )
 }

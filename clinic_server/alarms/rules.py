@@ -4,9 +4,8 @@
 plain JSON, bounded, and is stored in the transaction that moves the analysis' cursor: a
 replay after a crash starts from exactly what was raised.
 
-What the live stream carries no evidence for is not guessed: AV block (E5, U7), ST (E8, U8),
-QT (E9, U9) and pacing (U11) come from recordings with the leads and measurements they
-need, and raise nothing here. Rules here: E1 E2 E3 E4 E6 E7, U1 U2 U3 U4 U5 U6 U10, D1, T2.
+Rules here: E1 to E9, U1 to U10, D1, T2; what a rule cannot be fed with on a unit stands in
+`catalogue.NOT_ASSESSED`.
 """
 
 import copy
@@ -14,13 +13,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from analytics.types import Beat, EpisodeEvent, LiveEvent, QualityWindow
-from clinic_server.alarms import rules_beats, rules_episodes, rules_quality, rules_runs
+from analytics.types import Beat, EpisodeEvent, LiveEvent, Pulse, QualityWindow, Waves
+from clinic_server.alarms import (
+    rules_beats,
+    rules_episodes,
+    rules_quality,
+    rules_rate,
+    rules_runs,
+    rules_waves,
+)
 from clinic_server.alarms.candidate import Candidate
 from clinic_server.alarms.limits import Limits
 from clinic_server.alarms.rules_work import Context, Work
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,10 @@ def evaluate(
             rules_episodes.episode(work, event)
         elif isinstance(event, QualityWindow):
             rules_quality.window(work, event)
+        elif isinstance(event, Pulse):
+            rules_rate.pulse(work, event)
+        elif isinstance(event, Waves):
+            rules_waves.waves(work, event)
     return RuleState(state.fs, state.limits, work.memory), tuple(work.found)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from analytics.types import Episode, EpisodeEvent
 from analytics.vocabulary import Aami, Rhythm
+from clinic_server.alarms import rules_conduction, rules_waves
 from clinic_server.alarms.rules_work import Work
 
 SAME_S = 5.0
@@ -13,14 +14,20 @@ CONTACT_SHARE = 0.9
 """Share of a pause in which every electrode was proven on: a lost electrode is no pause."""
 FLAT_SHARE = 0.5
 """Share of perfectly flat seconds above which a pause is an electrode, not a heart."""
-VT_WIDE_SHARE = 0.6
-"""Share of wide beats without which a fast run is not called ventricular."""
+SURE_RUN, WAVEFORM = 0.76, 0.5
+"""Confidence of the beats of a short run, or how much its waveform looks like VT, from
+which it is told: motion of an electrode makes runs of wide beats of 0.56 to 0.75."""
+VT_WIDE_SHARE, SURE_WIDE_SHARE, SURE_ORIGIN = 0.6, 0.4, 0.85
+"""Share of wide beats without which a fast run is not called ventricular; fewer are enough
+where the beats are ventricular beyond doubt."""
 ABRUPT = 1.15
 """A ventricular run is at least this much faster than what it interrupts; one that is not
 looks like a fast sinus rhythm whose beats are called ventricular: Urgent, not Emergency."""
 CERTAIN_BPM = 190.0
 """From here on no origin of a wide rhythm is harmless: nothing is asked of its onset."""
 BEFORE_S = 12.0
+SHORTEST_RUN = 3
+"""Beats of a run that count with a long QT (E9), however short the run."""
 AF_IRREGULAR = 0.10
 """Sinus arrhythmia reaches 0.08 now and then on calm records, fibrillation stays above."""
 AF_LOOKS = 2
@@ -43,6 +50,8 @@ def episode(work: Work, event: EpisodeEvent) -> None:
         _atrial_fibrillation(work, event)
     elif rhythm in (Rhythm.B, Rhythm.T):
         _pattern(work, event)
+    elif rhythm in (Rhythm.BII, Rhythm.AVB3):
+        rules_conduction.block(work, event)
 
 
 def _numbers(found: Episode) -> dict[str, Any]:
@@ -89,14 +98,13 @@ def _asystole(work: Work, event: EpisodeEvent) -> None:
     gap_s = work.seconds(_end(event) - found.onset_sample)
     if not _closed(event):
         gap_s = float(found.evidence.get("gap_s", gap_s))
-    contact = float(found.evidence.get("contact", 0.0))
-    flat = float(found.evidence.get("flat", 1.0))
-    proven = contact >= CONTACT_SHARE and flat <= FLAT_SHARE
+    # an electrode that lets go ends in silence too: only proven seconds in a row count
+    proven = float(found.evidence.get("proven_s", 0.0)) >= work.limits["asystole_min_s"]
     evidence = _numbers(found) | {"severity": gap_s}
     params = {"duration_s": round(gap_s)}
     # the heart must have been seen beating on good signal before it can be said to stop
     trusted = found.confidence >= 0.8
-    if proven and trusted and not _closed(event) and gap_s >= work.limits["asystole_min_s"]:
+    if proven and trusted and not _closed(event):
         work.raise_(
             "ASYS",
             "E1",
@@ -131,24 +139,38 @@ def _ventricular_tachycardia(work: Work, event: EpisodeEvent) -> None:
     long = duration_s >= limits["vt_sustained_s"] and rate >= limits["vt_rate_bpm"]
     run = beats >= limits["nsvt_beats"] and rate >= limits["vt_rate_bpm"]
     onset, decided = found.onset_sample, event.decided_sample
-    serious = polymorphic or (abrupt and (fast or long))
-    if wide >= VT_WIDE_SHARE and serious:
+    waveform = float(found.evidence.get("waveform", 0.0))
+    if waveform >= WAVEFORM:
+        work.memory["waveform_at"] = int(decided)
+    sure = found.confidence >= SURE_RUN or waveform >= WAVEFORM
+    run = run and sure
+    serious = polymorphic or (abrupt and ((fast and sure) or long))
+    wide_enough = is_wide(wide, found.confidence)
+    if wide_enough and serious:
         code = "alarms.pvt" if polymorphic else "alarms.vt"
         if work.open("VT") is None:
             # the run has outgrown its earlier, lower card
             work.clear("NSVT", decided, decided, params, {"superseded": True})
         work.raise_("VT", "E2", code, onset, decided, params, evidence)
-    elif work.open("VT") is None and wide >= VT_WIDE_SHARE and run:
+    elif work.open("VT") is None and wide_enough and run:
         # a short run is told when it is over, so that a longer one is told once, as E2
         if _closed(event) and work.open("NSVT") is None:
             work.once("U1", "alarms.nsvt", onset, _end(event), decided, params, evidence)
         elif not _closed(event) and beats >= limits["vt_fast_beats"]:
             work.raise_("NSVT", "U1", "alarms.nsvt", onset, decided, params, evidence)
-    if wide >= VT_WIDE_SHARE and (serious or run):
+    if wide_enough and sure and beats >= SHORTEST_RUN:
+        rules_waves.ventricular(work, onset, decided)
+    if wide_enough and (serious or run):
         work.told_run(onset, _end(event))
     if _closed(event):
         work.clear("VT", _end(event), decided, params, evidence)
         work.clear("NSVT", _end(event), decided, params, evidence)
+
+
+def is_wide(share: float, confidence: float) -> bool:
+    """Say whether enough beats of a run are wide to call it ventricular."""
+    least = SURE_WIDE_SHARE if confidence >= SURE_ORIGIN else VT_WIDE_SHARE
+    return share >= least
 
 
 def is_abrupt(work: Work, onset: int, rate_bpm: float) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from analytics.types import Beat
 from analytics.vocabulary import Aami
-from clinic_server.alarms.rules_episodes import VT_WIDE_SHARE, is_abrupt
+from clinic_server.alarms.rules_episodes import SURE_RUN, is_abrupt, is_wide
 from clinic_server.alarms.rules_work import Work
 
 LONGEST_RR_MS = 1000.0
@@ -25,16 +25,24 @@ def run(work: Work, found: Beat) -> None:
     if not ventricular or not close:
         if current is not None:
             _end(work, current, now)
-        fresh = {"first": now, "last": now, "n": 1, "wide": int(found.wide), "told": ""}
-        work.memory["vrun"] = fresh if ventricular else None
+        work.memory["vrun"] = _joined(_begun(now), found) if ventricular else None
         return
-    if current is None:
-        current = {"first": now, "last": now, "n": 0, "wide": 0, "told": ""}
-    current["last"] = now
-    current["n"] += 1
-    current["wide"] += int(found.wide)
+    current = _joined(current or _begun(now), found)
     work.memory["vrun"] = current
     _judge(work, current, now)
+
+
+def _begun(now: int) -> dict[str, Any]:
+    return {"first": now, "last": now, "n": 0, "wide": 0, "sure": 0.0, "told": ""}
+
+
+def _joined(current: dict[str, Any], found: Beat) -> dict[str, Any]:
+    return current | {
+        "last": int(found.sample),
+        "n": current["n"] + 1,
+        "wide": current["wide"] + int(found.wide),
+        "sure": round(current["sure"] + found.confidence, 3),
+    }
 
 
 def _judge(work: Work, current: dict[str, Any], now: int) -> None:
@@ -48,20 +56,26 @@ def _judge(work: Work, current: dict[str, Any], now: int) -> None:
         return
     rate = 60.0 * (n - 1) / duration_s
     wide = current["wide"] / n
-    if rate < limits["vt_rate_bpm"] or wide < VT_WIDE_SHARE:
+    sure = current["sure"] / n
+    if rate < limits["vt_rate_bpm"] or not is_wide(wide, sure):
         return
     abrupt = is_abrupt(work, current["first"], rate)
+    long = duration_s >= limits["vt_sustained_s"]
+    seen = work.memory.get("waveform_at", -1) >= current["first"]
+    if not long and not seen and sure < SURE_RUN:
+        return
     params = {"beats": n, "rate_bpm": round(rate), "duration_s": round(duration_s, 1)}
     evidence = {
         "beats": n,
         "rate_bpm": round(rate, 1),
         "duration_s": round(duration_s, 1),
         "wide": round(wide, 2),
+        "confidence": round(sure, 2),
         "abrupt": abrupt,
         "severity": float(n),
     }
     onset, known = current["first"], work.known(now)
-    if abrupt and (duration_s >= limits["vt_sustained_s"] or rate >= limits["vt_fast_bpm"]):
+    if abrupt and (long or rate >= limits["vt_fast_bpm"]):
         current["told"] = "E2"
         work.clear("NSVT_RUN", now, known, params, {"superseded": True})
         work.raise_("VT_RUN", "E2", "alarms.vt", onset, known, params, evidence)

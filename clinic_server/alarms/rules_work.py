@@ -8,6 +8,7 @@ from analytics.live import BEAT_LOOK_AHEAD_S
 from clinic_server.alarms.candidate import Candidate
 from clinic_server.alarms.catalogue import RULES
 from clinic_server.alarms.limits import Limits
+from clinic_server.alarms.models import Tier
 
 DOUBT_S = 60.0
 REFRACTORY_S = 0.15
@@ -23,6 +24,8 @@ class Context:
     """The hour is one of sleep: slower rates are normal."""
     in_session: bool = False
     """A prescribed exercise session runs: a fast rate is its purpose."""
+    lead_names: tuple[str, ...] = ()
+    """Of the unit, in the order of its columns."""
 
 
 @dataclass(slots=True)
@@ -62,25 +65,24 @@ class Work:
         decided: int,
         params: Mapping[str, Any],
         evidence: Mapping[str, Any],
+        *,
+        tier: Tier | None = None,
     ) -> None:
-        """Raise, once per running condition ``name``; later calls update its numbers."""
+        """Raise, once per running condition ``name``; later calls update its numbers.
+
+        ``tier`` is given where evidence decides it; else it is the rule's own.
+        """
         running = self.open(name)
         if running is not None:
             running.pop("doubt", None)
         if running is None:
-            self.memory["open"][name] = {"rule": rule, "code": code, "onset": onset}
-            self._say("raised", rule, code, onset, decided, None, params, evidence)
+            running = {"rule": rule, "code": code, "onset": onset}
+            if tier is not None:
+                running["tier"] = tier.value
+            self.memory["open"][name] = running
+            self._say("raised", running, decided, None, params, evidence)
         else:
-            self._say(
-                "updated",
-                running["rule"],
-                running["code"],
-                running["onset"],
-                decided,
-                None,
-                params,
-                evidence,
-            )
+            self._say("updated", running, decided, None, params, evidence)
 
     def clear(
         self,
@@ -93,16 +95,7 @@ class Work:
         """End a running condition; nothing happens when it does not run."""
         running = self.memory.setdefault("open", {}).pop(name, None)
         if running is not None:
-            self._say(
-                "cleared",
-                running["rule"],
-                running["code"],
-                running["onset"],
-                decided,
-                offset,
-                params or {},
-                evidence or {},
-            )
+            self._say("cleared", running, decided, offset, params or {}, evidence or {})
 
     def told_run(self, onset: int, end: int) -> None:
         """Take the beats of a run with an alarm of its own out of the ventricular load."""
@@ -142,29 +135,28 @@ class Work:
         evidence: Mapping[str, Any],
     ) -> None:
         """Raise something that is over when it is known: raised and cleared."""
-        self._say("raised", rule, code, onset, decided, offset, params, evidence)
-        self._say("cleared", rule, code, onset, decided, offset, {}, {})
+        told = {"rule": rule, "code": code, "onset": onset}
+        self._say("raised", told, decided, offset, params, evidence)
+        self._say("cleared", told, decided, offset, {}, {})
 
     def _say(
         self,
         phase: Any,
-        rule: str,
-        code: str,
-        onset: int,
+        condition: Mapping[str, Any],
         decided: int,
         offset: int | None,
         params: Mapping[str, Any],
         evidence: Mapping[str, Any],
     ) -> None:
-        info = RULES[rule]
+        info = RULES[condition["rule"]]
         self.found.append(
             Candidate(
                 phase=phase,
-                rule=rule,
-                tier=info.tier,
+                rule=info.id,
+                tier=Tier(condition.get("tier", info.tier)),
                 kind=info.kind,
-                code=code,
-                onset_sample=int(onset),
+                code=condition["code"],
+                onset_sample=int(condition["onset"]),
                 decided_sample=int(decided),
                 latching=info.latching,
                 offset_sample=None if offset is None else int(offset),

@@ -21,7 +21,7 @@ WARM_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Analysis and rules of one lead of one recording."""
+    """Analysis and rules of one recording."""
 
     live: LiveState
     rules: RuleState
@@ -30,7 +30,13 @@ class Stream:
 Answer = tuple[Stream, tuple[LiveEvent, ...], tuple[Candidate, ...]]
 
 
-def start(fs: float, limits: Limits, stored: dict[str, Any] | None = None) -> Stream:
+def start(
+    fs: float,
+    limits: Limits,
+    stored: dict[str, Any] | None = None,
+    *,
+    n_leads: int = 1,
+) -> Stream:
     """Begin, or go on with a stored memory of the rules.
 
     Parameters
@@ -40,8 +46,10 @@ def start(fs: float, limits: Limits, stored: dict[str, Any] | None = None) -> St
     limits : Limits
     stored : dict, optional
         Of `RuleState.to_json`.
+    n_leads : int
+        Columns of every block. Beats are taken from the first, ST from all.
     """
-    return Stream(live.start(fs), restore_rules(stored or {}, fs, limits))
+    return Stream(live.start(fs, n_leads=n_leads), restore_rules(stored or {}, fs, limits))
 
 
 def warm(stream: Stream, blocks: list[Block]) -> Stream:
@@ -57,7 +65,7 @@ def warm(stream: Stream, blocks: list[Block]) -> Stream:
 
 
 def advance(stream: Stream, block: Block, context: Context) -> Answer:
-    """Take one block, with one lead.
+    """Take one block.
 
     Returns
     -------

@@ -39,8 +39,9 @@ NEAR_S = 30.0
 """An alarm and its replay lie this near."""
 BUDGET_S = 20.0
 """A page waits at most this long; what was not reached is said."""
-NOT_REPLAYED = frozenset({"T1", "T2", "T3", "U12"})
-"""Their evidence (silence, contact, batteries, cuff, meter) is no beat and no episode."""
+NOT_REPLAYED = frozenset({"E8", "E9", "U8", "U9", "T1", "T2", "T3", "U12"})
+"""Their evidence (ST, QT, silence, contact, batteries, cuff, meter) is no beat and no
+episode, and is not kept."""
 
 
 @dataclass
@@ -252,6 +253,8 @@ def _told(row: EpisodeRow, newest: int, fs: float) -> Iterator[tuple[int, LiveEv
         so_far = {"duration_s": (at - row.onset_sample) / fs}
         if rhythm is Rhythm.ASYS:
             so_far["gap_s"] = so_far["duration_s"]
+            proven_s = float(row.evidence.get("proven_s", 0.0))
+            so_far["proven_s"] = min(proven_s, so_far["gap_s"])
         numbers = dict(row.evidence) | so_far
         running = Episode(rhythm, row.onset_sample, None, row.confidence, numbers)
         yield at, EpisodeEvent("updated", running, at)

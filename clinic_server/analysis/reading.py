@@ -1,4 +1,4 @@
-"""From the recordings' disk to blocks: gaps kept, contact kept, one lead, millivolts."""
+"""From the recordings' disk to blocks: gaps kept, contact kept, millivolts."""
 
 import itertools
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from clinic_server.recordings import service as recordings_service
 from clinic_server.recordings.models import Recording, Segment
 
 LEAD = 0
-"""The live stream watches the first lead; the 24-hour analysis uses all of them."""
+"""The live stream finds beats in the first lead; ST is measured in all of them."""
 Span = tuple[int, int]
 
 
@@ -22,12 +22,12 @@ def blocks(session: Session, recording: Recording, first: int, end: int) -> list
     window = recordings_service.window(session, recording.id, first, end)
     if not window.present.any():
         return []
-    mv = window.counts[:, LEAD].astype(np.float64) / recording.gain_counts_per_mv
+    mv = window.counts.astype(np.float64) / recording.gain_counts_per_mv
     kind = window.present.astype(np.int8) * (1 + window.contact.astype(np.int8))
     edges = np.flatnonzero(np.diff(kind)) + 1
     bounds = [0, *edges.tolist(), len(kind)]
     return [
-        Block(first + low, mv[low:high, None], bool(window.contact[low]))
+        Block(first + low, mv[low:high], bool(window.contact[low]))
         for low, high in itertools.pairwise(bounds)
         if kind[low]
     ]

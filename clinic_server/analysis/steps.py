@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
@@ -19,6 +20,7 @@ from clinic_server.analysis.reading import Span
 from clinic_server.analysis.vitals import Vitals, columns, follow
 from clinic_server.db import ring_after_commit
 from clinic_server.patients import service as patients_service
+from clinic_server.patients.models import Patient
 from clinic_server.recordings import service as recordings_service
 from clinic_server.recordings.models import Recording
 
@@ -80,13 +82,25 @@ def load(session: Session, recording_id: str, zone: ZoneInfo, now: datetime) -> 
     return Task(
         recording=recording,
         limits=limits,
-        context=thresholds.context_for(session, patient, limits, zone, newest),
+        context=_context(session, patient, recording, limits, zone, newest),
         cursor=cursor,
         spans=recordings_service.spans(
             session, recording_id, cursor.sample - 1 if cursor else 0
         ),
         owed_samples=recording.stored_samples - sum(end - first for first, end in done),
     )
+
+
+def _context(
+    session: Session,
+    patient: Patient,
+    recording: Recording,
+    limits: Limits,
+    zone: ZoneInfo,
+    at: datetime,
+) -> Context:
+    known = thresholds.context_for(session, patient, limits, zone, at)
+    return replace(known, lead_names=tuple(recording.lead_names))
 
 
 def owed_spans(session: Session, task: Task) -> list[Span]:
@@ -102,15 +116,21 @@ def owed_spans(session: Session, task: Task) -> list[Span]:
 def at_time(session: Session, task: Task, zone: ZoneInfo, at: datetime) -> Task:
     """Give a task the context of another time: a backlog from the night is night."""
     patient = patients_service.patient_of_record(session, task.recording.patient_id)
-    context = thresholds.context_for(session, patient, task.limits, zone, at)
+    context = _context(session, patient, task.recording, task.limits, zone, at)
     return replace(task, context=context)
+
+
+def _fresh(task: Task, stored: dict[str, Any] | None = None) -> Stream:
+    recording = task.recording
+    n_leads = len(recording.lead_names)
+    return stream.start(recording.fs_hz, task.limits, stored, n_leads=n_leads)
 
 
 def revive(session: Session, task: Task) -> Head:
     """Make a head from the stored cursor: memory of the rules, analysis warmed up."""
     recording, cursor = task.recording, task.cursor
     stored = dict(cursor.rule_state) if cursor else None
-    fresh = stream.start(recording.fs_hz, task.limits, stored)
+    fresh = _fresh(task, stored)
     if cursor is None:
         return Head(fresh, None)
     first = cursor.sample - round(stream.WARM_S * recording.fs_hz)
@@ -164,7 +184,7 @@ def _jump(
     """Leave the old place (what ran there ends with it) and warm up at the new one."""
     recording = task.recording
     ended, events, candidates = stream.finish(head.stream, task.context)
-    fresh = replace(stream.start(recording.fs_hz, task.limits), rules=ended.rules)
+    fresh = replace(_fresh(task), rules=ended.rules)
     first = max(task.spans[-1][0], start - round(stream.WARM_S * recording.fs_hz))
     blocks = reading.blocks(session, recording, first, start) if first < start else []
     return replace(head, stream=stream.warm(fresh, blocks)), events, candidates
@@ -224,7 +244,7 @@ def owed_step(
     recording = task.recording
     fs, (first, last) = recording.fs_hz, owed
     if running is None or running.position != first:
-        fresh = stream.start(fs, task.limits)
+        fresh = _fresh(task)
         warm_from = max(0, first - round(stream.WARM_S * fs))
         blocks = reading.blocks(session, recording, warm_from, first)
         running = Backfill(stream.warm(fresh, blocks), first, first)

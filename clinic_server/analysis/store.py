@@ -19,7 +19,7 @@ from clinic_server.analysis.models import (
 )
 from clinic_server.analysis.reading import Span, merge
 
-ALGORITHM = "live-1"
+ALGORITHM = "live-2"
 CHUNK_BEATS = 256
 """Beats per row: a row grows until then, so that a day is hundreds of rows."""
 BEAT = np.dtype([("sample", "<i8"), ("aami", "u1"), ("flags", "u1"), ("rr_ms", "<f4")])

@@ -2,12 +2,21 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.types import Beat, Episode, EpisodeEvent, LiveEvent, QualityWindow
+from analytics.types import (
+    Beat,
+    Episode,
+    EpisodeEvent,
+    LiveEvent,
+    Pulse,
+    QualityWindow,
+    Waves,
+)
 from analytics.vocabulary import Aami, Grade, NoiseCause, Rhythm
 from clinic_server.alarms.candidate import Candidate
 from clinic_server.alarms.limits import Limits
@@ -130,20 +139,20 @@ def test_fibrillation_is_an_emergency_from_its_third_second() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gap_s", "contact", "flat", "confidence", "fires"),
+    ("gap_s", "proven_s", "confidence", "fires"),
     [
-        (6.0, 1.0, 0.0, 0.9, True),
-        (5.9, 1.0, 0.0, 0.9, False),
-        (9.0, 0.5, 0.0, 0.9, False),  # an electrode, not a heart
-        (9.0, 1.0, 0.9, 0.9, False),  # a flat line, not a heart
-        (9.0, 1.0, 0.0, 0.6, False),  # nothing was seen beating before
+        (6.0, 6.0, 0.9, True),
+        (5.9, 5.9, 0.9, False),
+        (9.0, 5.0, 0.9, False),  # an electrode, not a heart
+        (15.0, 6.0, 0.9, True),  # the electrode holds again, and the heart is silent
+        (9.0, 9.0, 0.6, False),  # nothing was seen beating before
     ],
 )
-def test_asystole_needs_contact_that_is_proven(
-    gap_s: float, contact: float, flat: float, confidence: float, fires: bool
+def test_asystole_needs_silence_that_is_proven(
+    gap_s: float, proven_s: float, confidence: float, fires: bool
 ) -> None:
     event = episode(
-        Rhythm.ASYS, 5, None, confidence=confidence, gap_s=gap_s, contact=contact, flat=flat
+        Rhythm.ASYS, 5, None, confidence=confidence, gap_s=gap_s, proven_s=proven_s
     )
     assert bool(raised(run([event]))) is fires
 
@@ -179,8 +188,8 @@ def test_in_af_only_five_seconds_are_an_emergency() -> None:
 
 def test_a_pause_that_was_told_as_asystole_is_not_told_again() -> None:
     asystole = [
-        episode(Rhythm.ASYS, 100, None, gap_s=7.0, contact=1.0, flat=0.0),
-        episode(Rhythm.ASYS, 100, 107.5, "closed", gap_s=7.0, contact=1.0, flat=0.0),
+        episode(Rhythm.ASYS, 100, None, gap_s=7.0, proven_s=7.0),
+        episode(Rhythm.ASYS, 100, 107.5, "closed", gap_s=7.0, proven_s=7.0),
     ]
     assert raised(run([*asystole, pause(7500, 100)])) == [("E1", "alarms.asystole")]
 
@@ -333,6 +342,228 @@ def test_sinus_arrhythmia_is_no_fibrillation() -> None:
         for irr in (0.08, 0.07, 0.09, 0.102, 0.08)
     ]
     assert not run(looks)
+
+
+def pulses(period_ms: float | None, seconds: float) -> list[LiveEvent]:
+    return [Pulse(at(s), at(s + 10), period_ms, 0.9) for s in range(0, round(seconds), 10)]
+
+
+def in_order(*events: LiveEvent) -> list[LiveEvent]:
+    def known(event: LiveEvent) -> int:
+        if isinstance(event, Beat):
+            return event.sample
+        if isinstance(event, EpisodeEvent):
+            return event.decided_sample
+        return event.end_sample
+
+    return sorted(events, key=known)
+
+
+@pytest.mark.parametrize(
+    ("bpm", "period_ms", "rules"),
+    [
+        (34, 60_000 / 34, ["E4"]),
+        (34, 30_000 / 34, []),  # every second beat was missed
+        (34, None, ["E4"]),
+        (160, 60_000 / 160, ["U6"]),
+        (160, 120_000 / 160, []),  # every T wave was counted
+        (190, 60_000 / 190, ["E6"]),
+        (190, 120_000 / 190, []),
+        (190, 30_000 / 190, ["E6"]),
+    ],
+)
+def test_a_rate_that_the_signal_contradicts_is_not_told(
+    bpm: float, period_ms: float | None, rules: list[str]
+) -> None:
+    rows = beats([60_000 / bpm] * 300)
+    found = run(in_order(*rows, *pulses(period_ms, rows[-1].sample / FS)))
+    assert [rule for rule, _ in raised(found)] == rules
+
+
+def stretches(
+    levels_mv: Sequence[Sequence[float | None]],
+    qt_ms: float | None = 400.0,
+    begin: int = 0,
+    slope: float = 0.0,
+) -> list[Waves]:
+    rows: list[Waves] = []
+    for i, levels in enumerate(levels_mv, begin):
+        rows.append(
+            Waves(
+                first_sample=at(30 * i),
+                end_sample=at(30 * i + 30),
+                beats=30,
+                rr_ms=1000.0,
+                qrs_ms=90.0,
+                qt_ms=qt_ms,
+                t_peak_ms=None if qt_ms is None else qt_ms - 120.0,
+                t_end_ms=None if qt_ms is None else qt_ms - 40.0,
+                st_mv=tuple(levels),
+                st_slope_mv_per_s=(slope,) * len(levels),
+                r_mv=(1.0,) * len(levels),
+            )
+        )
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("after", "slope", "expected"),
+    [
+        ([(-0.12, -0.13)] * 2, 0.0, [("U8", "alarms.st_depression")]),
+        ([(-0.12, -0.13)], 0.0, []),  # half a minute
+        ([(-0.12, -0.05)] * 2, 0.0, [("D1", "alarms.st_possible")]),  # one lead of two
+        ([(-0.12, -0.13)] * 2, 2.0, []),  # it rises quickly after J
+        ([(-0.09, -0.09)] * 9, 0.0, []),
+    ],
+)
+def test_st_depression_is_urgent_in_two_leads_against_the_own_level(
+    after: list[tuple[float, float]], slope: float, expected: list[tuple[str, str]]
+) -> None:
+    calm = stretches([(0.02, -0.01)] * 10)
+    moved = [(a + 0.02, b - 0.01) for a, b in after]
+    found = run([*calm, *stretches(moved, begin=10, slope=slope)])
+    assert raised(found) == expected
+
+
+def test_one_lead_tells_a_possible_st_change_in_the_digest() -> None:
+    calm, low = stretches([(0.0,)] * 10), stretches([(-0.2,)] * 3, begin=10)
+    found = run([*calm, *low, *stretches([(0.0,)] * 2, begin=13)])
+    assert raised(found) == [("D1", "alarms.st_possible")]
+    assert found[-1].phase == "cleared"
+    high = stretches([(0.2,)] * 3, begin=10)
+    assert raised(run([*calm, *high])) == [("D1", "alarms.st_possible")]
+
+
+TWELVE = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+
+
+@pytest.mark.parametrize(
+    ("change_mv", "fires"),
+    [
+        ({"II": 0.15, "III": 0.15}, True),
+        ({"II": 0.15, "V2": 0.4}, False),  # not neighbours
+        ({"V1": 0.2, "V2": 0.2}, False),  # up to 0.3 mV is normal there
+        ({"V1": 0.35, "V2": 0.35}, True),
+        ({"V5": 0.12, "V6": 0.12}, True),
+    ],
+)
+def test_st_elevation_is_an_emergency_in_neighbours_of_twelve_leads(
+    change_mv: dict[str, float], fires: bool
+) -> None:
+    calm = stretches([(0.0,) * 12] * 10)
+    high = stretches([tuple(change_mv.get(name, 0.0) for name in TWELVE)] * 2, begin=10)
+    found = run([*calm, *high], Context(lead_names=TWELVE))
+    assert (("E8", "alarms.st_elevation") in raised(found)) is fires
+
+
+def test_a_turn_in_bed_is_no_ischaemia() -> None:
+    calm = stretches([(0.0, 0.0)] * 10)
+    turned = [replace(w, r_mv=(0.7, 0.7)) for w in stretches([(-0.2, -0.2)] * 4, begin=10)]
+    assert not run([*calm, *turned])
+
+
+def test_an_unstable_beginning_is_no_reference() -> None:
+    wild = [((-1) ** i * 0.1,) for i in range(12)]
+    assert not run([*stretches(wild), *stretches([(-0.3,)] * 3, begin=12)])
+
+
+@pytest.mark.parametrize(
+    ("before_ms", "after_ms", "expected"),
+    [
+        (400, 495, ["U9"]),  # 95 more than before
+        (400, 455, []),
+        (505, 505, ["U9"]),
+        (445, 498, []),  # 53 more, below 500
+    ],
+)
+def test_a_long_qt_is_told_from_a_ten_minute_median(
+    before_ms: float, after_ms: float, expected: list[str]
+) -> None:
+    flat = [(0.0,)] * 21
+    found = run([*stretches(flat, before_ms), *stretches(flat, after_ms, begin=21)])
+    assert [rule for rule, _ in raised(found)] == expected
+
+
+def test_a_qt_of_a_wide_or_unsteady_beat_is_not_graded() -> None:
+    rows = stretches([(0.0,)] * 30, 560.0)
+    assert not run([replace(w, qrs_ms=130.0) for w in rows])
+    rates = [replace(w, rr_ms=800.0 + 200.0 * (i % 2)) for i, w in enumerate(rows)]
+    assert not run(rates)
+    assert not run(stretches([(0.0,)] * 30, None))
+
+
+def test_a_very_long_qt_with_a_ventricular_run_is_an_emergency() -> None:
+    rows = stretches([(0.0,)] * 21, 560.0)
+    late = at(631)
+    run_of_v = episode(Rhythm.VT, 630, None, beats=4.0, rate_bpm=150.0, duration_s=1.0)
+    both = run([*rows, replace(run_of_v, decided_sample=late)])
+    assert ("E9", "alarms.long_qt_ectopy") in raised(both)
+    first = run([replace(run_of_v, decided_sample=late), *rows])
+    assert ("E9", "alarms.long_qt_ectopy") in raised(first)
+    calm = run([*stretches([(0.0,)] * 21, 540.0), replace(run_of_v, decided_sample=late)])
+    assert ("E9", "alarms.long_qt_ectopy") not in raised(calm)
+
+
+@pytest.mark.parametrize(
+    ("rr_ms", "confidence", "fires"),
+    [(300, 0.9, True), (330, 0.9, False), (300, 0.7, False), (150, 0.9, False)],
+)
+def test_a_beat_on_the_t_wave_is_told(rr_ms: float, confidence: float, fires: bool) -> None:
+    calm = stretches([(0.0,)])  # T peaks at 280 ms and ends at 360 ms
+    normal = beats([1000] * 5, begin_s=31)
+    early = beats([rr_ms], Aami.V, normal[-1].sample / FS)
+    found = run([*calm, *normal, replace(early[0], confidence=confidence)])
+    assert (("U10", "alarms.r_on_t") in raised(found)) is fires
+
+
+@pytest.mark.parametrize(
+    ("rhythm", "kind", "p_evidence", "expected"),
+    [
+        (Rhythm.BII, "type_1", 0.95, []),
+        (Rhythm.BII, "type_2", 0.95, [("U7", "U")]),
+        (Rhythm.BII, "two_to_one", 0.7, [("U7", "U")]),
+        (Rhythm.AVB3, "beats", 0.95, [("E5", "E")]),
+        (Rhythm.AVB3, "beats", 0.85, [("E5", "U")]),  # one lead, P waves less sure
+    ],
+)
+def test_block_is_graded_by_its_kind_and_by_the_p_waves(
+    rhythm: Rhythm, kind: str, p_evidence: float, expected: list[tuple[str, str]]
+) -> None:
+    numbers = {"p_evidence": p_evidence, kind: 1.0, "duration_s": 20.0}
+    events = [
+        episode(rhythm, 10, None, "updated", **numbers),
+        episode(rhythm, 10, 60, "closed", **numbers),
+    ]
+    found = run(events)
+    told = [(c.rule, c.tier.value) for c in found if c.phase == "raised"]
+    assert told == expected
+    assert sum(c.phase == "cleared" for c in found) == len(expected)
+
+
+def test_runs_and_loads_of_doubtful_beats_are_the_electrodes() -> None:
+    doubtful = episode(
+        Rhythm.VT, 10, 14, "closed", 0.6, beats=6.0, rate_bpm=150.0, duration_s=2.0
+    )
+    assert not run([doubtful])
+    seen = episode(
+        Rhythm.VT,
+        10,
+        14,
+        "closed",
+        0.6,
+        beats=6.0,
+        rate_bpm=150.0,
+        duration_s=2.0,
+        waveform=0.7,
+    )
+    assert raised(run([seen])) == [("U1", "alarms.nsvt")]
+    load: list[Beat] = []
+    for i in range(500):
+        kind = Aami.V if i % 4 == 0 else Aami.N
+        one = beats([800], kind, i * 0.8)[0]
+        sure = 0.9 if i % 16 == 0 else 0.55
+        load.append(replace(one, confidence=sure if kind is Aami.V else 0.9))
+    assert not raised(run(load))
 
 
 EVENTS = st.lists(
