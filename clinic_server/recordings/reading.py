@@ -83,3 +83,24 @@ def conflicts_since(
         .where(SegmentConflict.received_at > since)
         .order_by(col(SegmentConflict.id))
     ).all()
+
+
+def missing_numbers(session: Session, recording_id: str, before: datetime) -> list[int]:
+    """Give the segment numbers not there although a later one arrived before a time.
+
+    The first twenty: a long hole is one fault, not thousands.
+    """
+    newest = session.exec(
+        select(func.max(Segment.seq)).where(
+            Segment.recording_id == recording_id, Segment.received_at <= before
+        )
+    ).one()
+    if newest is None:
+        return []
+    here = select(Segment.seq).where(
+        Segment.recording_id == recording_id, Segment.seq <= newest
+    )
+    stored = set(session.exec(here).all())
+    if len(stored) == newest + 1:
+        return []
+    return [seq for seq in range(newest) if seq not in stored][:20]

@@ -1,0 +1,124 @@
+"""Share of each day in atrial fibrillation, and the week in which it became most: D2."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session
+
+from analytics.vocabulary import Rhythm
+from clinic_server.alarms.raising import raise_condition
+from clinic_server.analysis import service, store
+from clinic_server.analysis.reading import merge
+from clinic_server.db import Database
+from clinic_server.devices import service as devices_service
+from clinic_server.recordings import service as recordings_service
+from clinic_server.recordings.models import Recording
+
+HIGH_PCT, LOW_PCT = 50.0, 25.0
+DAYS = 7
+LEAST_H = 12.0
+"""Analysed hours without which a day has no burden."""
+AF = (Rhythm.AFIB.value, Rhythm.AFL.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One local day of one patient."""
+
+    on: date
+    analysed_h: float
+    af_h: float
+
+    @property
+    def burden_pct(self) -> float | None:
+        """Share of the analysed time; None when too little was analysed."""
+        if self.analysed_h < LEAST_H:
+            return None
+        return 100.0 * self.af_h / self.analysed_h
+
+
+def sweep(db: Database, now: datetime, zone: ZoneInfo) -> None:
+    """Look at the last two weeks of every patient with a unit."""
+    today = now.astimezone(zone).date()
+    with db.read() as session:
+        weeks = {
+            issue.patient_id: burden_days(session, issue.patient_id, today, zone)
+            for issue in devices_service.open_issues(session)
+        }
+    risen = {patient: days[-DAYS:] for patient, days in weeks.items() if rose(days)}
+    if not risen:
+        return
+    with db.write() as session:
+        for patient_id, days in risen.items():
+            shares = [day.burden_pct or 0.0 for day in days]
+            raise_condition(
+                session,
+                rule_id="D2",
+                code="alarms.af_burden",
+                dedupe_key=f"af_burden:{patient_id}:{days[0].on:%Y-%m-%d}",
+                patient_id=patient_id,
+                onset_at=datetime.combine(days[0].on, time(), tzinfo=zone),
+                now=now,
+                params={"percent": round(sum(shares) / DAYS)},
+                evidence={"severity": sum(shares) / DAYS},
+            )
+
+
+def rose(days: Sequence[Day]) -> bool:
+    """Say whether the last seven days are above 50 % after days of 25 % or less.
+
+    Parameters
+    ----------
+    days : sequence of Day
+        The last fourteen complete days in order.
+    """
+    last = [day.burden_pct for day in days[-DAYS:]]
+    before = [day.burden_pct for day in days[:-DAYS] if day.burden_pct is not None]
+    if len(last) < DAYS or not before:
+        return False
+    high = all(share is not None and share > HIGH_PCT for share in last)
+    return high and sum(before) / len(before) <= LOW_PCT
+
+
+def burden_days(
+    session: Session, patient_id: int, today: date, zone: ZoneInfo
+) -> list[Day]:
+    """Measure the fourteen days before ``today``."""
+    first = today - timedelta(days=2 * DAYS)
+    since = datetime.combine(first, time(), tzinfo=zone)
+    recordings = [
+        one
+        for one in recordings_service.recordings_of(session, patient_id)
+        if one.end_sample and recordings_service.sample_time(one, one.end_sample) > since
+    ]
+    done = [(one, store.analysed(session, one.id)) for one in recordings]
+    af = [(one, _fibrillation(session, one)) for one in recordings]
+    days = []
+    for k in range(2 * DAYS):
+        on = first + timedelta(days=k)
+        begin = datetime.combine(on, time(), tzinfo=zone)
+        end = datetime.combine(on + timedelta(days=1), time(), tzinfo=zone)
+        hours = [
+            sum(_inside_h(one, span, begin, end) for one, spans in rows for span in spans)
+            for rows in (done, af)
+        ]
+        days.append(Day(on, *hours))
+    return days
+
+
+def _fibrillation(session: Session, recording: Recording) -> list[tuple[int, int]]:
+    rows = service.episodes_in(session, recording.id, 0, recording.end_sample)
+    return merge(
+        (row.onset_sample, row.offset_sample or recording.end_sample)
+        for row in rows
+        if row.rhythm in AF
+    )
+
+
+def _inside_h(
+    recording: Recording, span: tuple[int, int], begin: datetime, end: datetime
+) -> float:
+    low, high = (recordings_service.sample_time(recording, sample) for sample in span)
+    return max(timedelta(), min(high, end) - max(low, begin)).total_seconds() / 3600
