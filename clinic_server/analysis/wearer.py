@@ -2,6 +2,9 @@
 
 Each recording of a loan is compared once, when it has its first minutes, with the loan's
 first recording: that one was checked at the ward, with the patient in front of the nurse.
+A day is one recording, so each day of a loan is asked about; who takes the patch over
+within a day is not noticed before the next. Both recordings are looked at in their first
+lead, and only where contact was measured: a make that cannot measure it is never compared.
 """
 
 from dataclasses import dataclass, field, replace
