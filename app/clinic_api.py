@@ -15,8 +15,10 @@ from app.errors import Offline, ServerRefused
 from clinic_server.wire.care import (
     Advice,
     AdviceReply,
+    FamilyLevel,
     FamilyLinkCreate,
     FamilyLinkView,
+    FamilyLook,
     Home,
     OpenEvent,
     PatientTask,
@@ -261,6 +263,15 @@ class ClinicApi:
     async def family_create(self, link: FamilyLinkCreate) -> FamilyLinkView:
         """Let a relative look; the address is in this answer only."""
         return await self._get(FamilyLinkView, "POST", "/api/me/family", link)
+
+    async def family_level(self, link_id: int, level: int) -> FamilyLinkView:
+        """Show a relative more or less."""
+        path = f"/api/me/family/{link_id}/level"
+        return await self._get(FamilyLinkView, "POST", path, FamilyLevel(level=level))
+
+    async def family_looks(self, link_id: int) -> list[FamilyLook]:
+        """Return when somebody looked through a link."""
+        return await self._get(list[FamilyLook], "GET", f"/api/me/family/{link_id}/looks")
 
     async def family_revoke(self, link_id: int) -> None:
         """Close a relative's link."""

@@ -1,7 +1,6 @@
 """The family page: who may look, what they see, when they did; make and close a link."""
 
 import asyncio
-import functools
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -19,7 +18,6 @@ from app.components.kit import (
     Ui,
     button,
     card,
-    fact,
     text,
     title,
 )
@@ -27,12 +25,12 @@ from app.components.shell import CONTENT_MAX, shell
 from app.errors import Offline, ServerRefused
 from app.qr import matrix
 from app.theme import colour
+from app.views.follower import LEVELS, Follower
 from app.views.pair import field, refusal_words
 from clinic_server.wire.care import FamilyLinkView
 
 T = TypeVar("T")
 DAYS = 30
-LEVELS = (1, 2, 3)
 
 
 def _no_links() -> list[FamilyLinkView] | None:
@@ -54,7 +52,6 @@ def Family(ui: Ui) -> ft.Control:
     links, set_links = use_value(_no_links)
     fresh, set_fresh = use_value(_no_link)
     pin, set_pin = ft.use_state("")
-    asking, set_asking = use_value(int)
     trouble, set_trouble = ft.use_state("")
 
     async def attempt(work: Awaitable[T]) -> T | None:
@@ -87,9 +84,7 @@ def Family(ui: Ui) -> ft.Control:
             set_fresh(made)
             await load()
 
-    async def close(link_id: int) -> None:
-        await attempt(ui.phone.care.uninvite(link_id))
-        set_asking(0)
+    async def changed() -> None:
         set_fresh(None)
         await load()
 
@@ -102,7 +97,10 @@ def Family(ui: Ui) -> ft.Control:
         parts.append(_code(ui, fresh, pin))
     else:
         parts.append(card(text(ui, ui.t("family.what"), BODY)))
-    parts += [_link(ui, one, asking == one.id, set_asking, close) for one in links or []]
+    parts += [
+        ft.Container(Follower(ui, one, changed), key=f"link-{one.id}")
+        for one in links or []
+    ]
     if links == []:
         parts.append(card(text(ui, ui.t("family.nobody"), BODY)))
     return shell(ui, "me", *parts, Invitation(ui, invite))
@@ -192,36 +190,3 @@ def _code(ui: Ui, made: FamilyLinkView, pin: str) -> ft.Control:
         text(ui, str(made.url), SECONDARY, color="ink2"),
         text(ui, ui.t("family.once"), SECONDARY),
     )
-
-
-def _link(
-    ui: Ui,
-    one: FamilyLinkView,
-    asking: bool,
-    ask: Callable[[int], None],
-    close: Callable[[int], Awaitable[None]],
-) -> ft.Control:
-    rows: list[ft.Control] = [
-        text(ui, one.label, BODY, bold=True),
-        fact(ui, ui.t("family.sees"), ui.t(f"family.level_{one.level}")),
-        fact(ui, ui.t("family.views"), ui.t("family.times", n=one.views)),
-    ]
-    if one.last_view_at:
-        rows.append(fact(ui, ui.t("family.last"), ui.when(one.last_view_at)))
-    if one.has_pin:
-        rows.append(text(ui, ui.t("family.has_pin"), SECONDARY, color="ink2"))
-    if one.revoked_at:
-        rows.append(text(ui, ui.t("family.closed"), BODY, color="ink2"))
-    elif asking:
-        rows += [
-            text(ui, ui.t("family.sure", name=one.label), BODY),
-            button(
-                ui,
-                ui.t("family.close_now", name=one.label),
-                functools.partial(close, one.id),
-            ),
-            button(ui, ui.t("family.keep"), lambda: ask(0)),
-        ]
-    else:
-        rows.append(button(ui, ui.t("family.close"), lambda: ask(one.id)))
-    return card(*rows, gap=8)

@@ -104,6 +104,8 @@ def sos(ui: Ui) -> ft.Control:
             card(text(ui, ui.t("sos.cancelled"), BODY, bold=True), ground="care-tint")
         )
     parts += [card(parcel(ui, _stops(ui, call))), _symptoms(ui, call)]
+    if call.placed:
+        parts.append(text(ui, ui.t("sos.place"), SECONDARY, color="ink2"))
     parts.append(text(ui, ui.t("sos.not_emergency"), SECONDARY, color="ink2"))
     return bare(ui, *parts, foot=_foot(ui, call))
 
