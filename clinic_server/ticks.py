@@ -14,13 +14,23 @@ from zoneinfo import ZoneInfo
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlmodel import Session
 
-from clinic_server.alarms import delivery, digest, escalation, faults, watchdog
+from clinic_server.alarms import (
+    delivery,
+    digest,
+    escalation,
+    faults,
+    measured,
+    sequence,
+    watchdog,
+)
 from clinic_server.alarms.steady import SteadyClock
+from clinic_server.analysis import burden
 from clinic_server.consents import trace
 from clinic_server.consults import service as consults_service
 from clinic_server.deps import App
 from clinic_server.desk import import_job, reminders
 from clinic_server.desk import watch as loan_watch
+from clinic_server.family.routes import flush_looks
 from clinic_server.plans import changes as plans_changes
 from clinic_server.plans import service as plans_service
 from clinic_server.recordings import service as recordings_service
@@ -76,6 +86,10 @@ def _remind(app: App, now: datetime) -> None:
         reminders.sweep(session, now, zone, app.settings.clinic_phone)
 
 
+def _burden(app: App, now: datetime) -> None:
+    burden.sweep(app.db, now, ZoneInfo(app.settings.time_zone))
+
+
 def _watch_loans(app: App, now: datetime) -> None:
     with app.db.write() as session:
         loan_watch.sweep(session, now, ZoneInfo(app.settings.time_zone))
@@ -87,6 +101,9 @@ TICKS: tuple[Tick, ...] = (
     Tick("alarms.watch", 5, in_session(watchdog.sweep)),
     Tick("alarms.clocks", 15, _clocks),
     Tick("alarms.digest", 60, _digest),
+    Tick("alarms.measured", 30, in_session(measured.sweep)),
+    Tick("alarms.sequence", 300, lambda app, now: sequence.sweep(app.db, now)),
+    Tick("analysis.burden", 3600, _burden),
     Tick("consults.late", 60, in_session(consults_service.sweep)),
     Tick("plans.sweep", 10, in_session(plans_service.sweep)),
     Tick("plans.fulfil", 60, in_session(plans_changes.fulfil)),
@@ -95,6 +112,7 @@ TICKS: tuple[Tick, ...] = (
     Tick("desk.imports", 30, import_job.revive),
     Tick("recordings.close_due", 30, in_session(recordings_service.close_due)),
     Tick("staff.last_use", 5, flush_last_use),
+    Tick("family.looks", 2, flush_looks),
     Tick("patients.looks", 5, trace.write_looks),
 )
 """Those that need nothing but the application; `main` adds those that own something."""
