@@ -2,8 +2,8 @@
 
 Ventricular beats are told by a tree ensemble over `analytics.beat_features` (trained by
 `analytics.training.beats_train`, patients apart). Supraventricular beats are told by
-physiology, not by training: they come early against the patient's own slow rhythm, with
-the patient's own QRS, in a rhythm that is otherwise regular.
+timing alone (`analytics.supraventricular_model`): they come early against the patient's
+own slow rhythm, in a rhythm that is otherwise regular.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from analytics import (
     qrs,
     qrs_stream,
     quality,
-    supraventricular,
+    supraventricular_model,
 )
 from analytics.beat_features import Measures, Timing
 from analytics.types import Beat, Ecg, Flags, QualityWindow, RPeaks
@@ -121,7 +121,7 @@ def tabulate(
     usable &= measures.qrs_logit > DOUBTFUL
     times = beat_features.timing(rr_s)
     p_v = ventricular_probability(measures, times)
-    p_s = supraventricular.evidence(rr_s, p_v > 0.5)
+    p_s = supraventricular_model.probability(rr_s, p_v > 0.5)
     aami = np.full(peaks.size, Aami.N.value)
     aami[p_s > 0.5] = Aami.S.value
     aami[p_v > 0.5] = Aami.V.value

@@ -14,7 +14,7 @@ from analytics.holter_report import Reading, make_report
 from analytics.holter_types import HolterReport, Symptom
 from analytics.types import Ecg, Leads
 
-ALGORITHM_VERSION: Final = "0.1.0"
+ALGORITHM_VERSION: Final = "0.2.0"
 """Raised whenever the same recording may give other beats, episodes or numbers."""
 
 

@@ -314,14 +314,14 @@ def _pick(state: QrsState, *, closing: bool) -> tuple[QrsState, Found, int]:
     if end <= judged:
         return state, empty, state.judged
     padded = np.concatenate([side, heat, side])
-    view = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1)
-    here = view[:, _NEIGHBOURS]
-    top = (here > LOGIT_FLOOR) & (here > view[:, :_NEIGHBOURS].max(axis=1))
-    top &= here >= view[:, _NEIGHBOURS + 1 :].max(axis=1)
+    cells = np.flatnonzero(heat[judged:end] > LOGIT_FLOOR) + judged
+    here = heat[cells]
+    sides = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1)[cells]
+    top = here > sides[:, :_NEIGHBOURS].max(axis=1)
+    top &= here >= sides[:, _NEIGHBOURS + 1 :].max(axis=1)
     # Where the signal breaks off the network sees half of what it is used to.
-    rim = max(heat.size - _NEIGHBOURS, 0)
-    top[rim:] &= here[rim:] > _SURE_AT_END
-    cells = np.flatnonzero(top[judged:end]) + judged
+    top &= (cells < heat.size - _NEIGHBOURS) | (here > _SURE_AT_END)
+    cells = cells[top]
     cells = cells[_high_enough(state, cells)]
     logit = heat[cells].astype(np.float64)
     around = padded[cells[:, None] + _NEIGHBOURS + np.array([-1, 1])].astype(np.float64)

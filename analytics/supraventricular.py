@@ -7,6 +7,8 @@ change all the time, nothing can be premature; and where pauses are all alike an
 twice the usual interval, conduction fails and the beats between are not early.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +35,35 @@ _RUN_MOST = 1500
 """Beats after which a fast regular rhythm is no longer called a run."""
 
 
+FEWEST_BEATS = 8
+"""Fewer have no rhythm to be early in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the rule measures and finds, one row per plain beat."""
+
+    reference_s: Vector
+    """Interval of the basic rhythm."""
+    near_s: Vector
+    """What the interval is held against."""
+    irregularity: Vector
+    """Change between intervals that are not early, over the reference."""
+    odds: Vector
+    """Log-odds that the beat is early."""
+    run_beats: NDArray[np.int64]
+    """Place in a run of beats that are early or go on as fast as an early one began;
+    0 outside."""
+    before_run_s: Vector
+    """Interval of the rhythm before the run; NaN outside."""
+
+
+def plain_beats(rr_s: Vector, ventricular: Flags) -> NDArray[np.int64]:
+    """Index the beats with an interval that are neither ventricular nor after one."""
+    after_v = np.concatenate([[False], ventricular[:-1]])
+    return np.flatnonzero(np.isfinite(rr_s) & ~ventricular & ~after_v)
+
+
 def evidence(rr_s: Vector, ventricular: Flags) -> Vector:
     """Probability-like evidence that each beat is a supraventricular ectopic.
 
@@ -50,25 +81,31 @@ def evidence(rr_s: Vector, ventricular: Flags) -> Vector:
         0 to 1; 0 for ventricular beats and for beats without an interval.
     """
     out = np.zeros(rr_s.size)
-    after_v = np.concatenate([[False], ventricular[:-1]])
-    plain = np.flatnonzero(np.isfinite(rr_s) & ~ventricular & ~after_v)
-    if plain.size < 8:
+    plain = plain_beats(rr_s, ventricular)
+    if plain.size < FEWEST_BEATS:
         return out
-    rr = rr_s[plain]
+    found = judge(rr_s[plain])
+    odds = np.where(
+        found.run_beats > 0, np.maximum(found.odds, 0.5), np.minimum(found.odds, -5.0)
+    )
+    out[plain] = 1.0 / (1.0 + np.exp(-np.clip(odds, -30, 30)))
+    return out
+
+
+def judge(rr: Vector) -> Judged:
+    """Hold the intervals of plain beats against the rhythm around them."""
     reference, bimodal = _reference(rr)
     early = rr < _RUN_STAYS * reference
     near = rolling_median(rr, ~early, 8)
     near = np.where(np.isfinite(near) & ~bimodal, np.minimum(near, reference), reference)
-    irregular = np.where(bimodal, 0.0, _irregularity(rr, reference, early))
+    irregularity = _irregularity(rr, reference, early)
+    irregular = np.where(bimodal, 0.0, irregularity)
     # A long run is its own neighbourhood: its first beat is seen against those before.
     past = _past(rr)
     near = np.where(~bimodal & (rr < _LEAP * past), np.maximum(near, past), near)
     odds = (EARLY - _PER_CHANGE * irregular - rr / near) / _STEEP
     odds[irregular > _IRREGULAR] = -10.0
-    in_run = _runs(rr, near, odds > 0)
-    odds = np.where(in_run, np.maximum(odds, 0.5), np.minimum(odds, -5.0))
-    out[plain] = 1.0 / (1.0 + np.exp(-np.clip(odds, -30, 30)))
-    return out
+    return Judged(reference, near, irregularity, odds, *_runs(rr, near, odds > 0))
 
 
 def _reference(rr: Vector) -> tuple[Vector, Flags]:
@@ -130,13 +167,14 @@ def rolling_median(values: Vector, where: Flags, half: int) -> Vector:
     return out
 
 
-def _runs(rr: Vector, reference: Vector, early: Flags) -> Flags:
+def _runs(rr: Vector, reference: Vector, early: Flags) -> tuple[NDArray[np.int64], Vector]:
     """Keep early beats that begin abruptly, and what follows them as fast and even.
 
     A run is measured against the rhythm before it, so that a long one does not become
     the reference of itself.
     """
-    kept = np.zeros(rr.size, dtype=bool)
+    place = np.zeros(rr.size, dtype=np.int64)
+    before_run = np.full(rr.size, np.nan)
     length, basis, before = 0, 0.0, float(rr[0])
     columns = zip(rr.tolist(), reference.tolist(), early.tolist(), strict=True)
     for beat, (interval, usual, is_early) in enumerate(columns):
@@ -151,6 +189,7 @@ def _runs(rr: Vector, reference: Vector, early: Flags) -> Flags:
             length, basis = 1, usual
         else:
             length = 0
-        kept[beat] = length > 0
+        if length:
+            place[beat], before_run[beat] = length, basis
         before = interval
-    return kept
+    return place, before_run

@@ -46,7 +46,7 @@ def simulate(length: int, rng: np.random.Generator) -> Cut:
     return Cut(rr_s, none, none.copy(), np.concatenate(labels))
 
 
-def _wander(n: int, rng: np.random.Generator, size: float) -> Floats:
+def wander(n: int, rng: np.random.Generator, size: float) -> Floats:
     """Slow change of the mean as a factor around 1."""
     steps = np.cumsum(rng.normal(0.0, 1.0, n))
     steps -= np.linspace(steps[0], steps[-1], n)
@@ -54,14 +54,15 @@ def _wander(n: int, rng: np.random.Generator, size: float) -> Floats:
     return factor
 
 
-def _fibrillation(n: int, rng: np.random.Generator) -> Floats:
+def fibrillation(n: int, rng: np.random.Generator) -> Floats:
+    """Intervals without memory around a mean that changes slowly."""
     mean = rng.uniform(0.38, 1.15)
     cv = rng.uniform(0.11, 0.32)
     shape = 1.0 / cv**2
     spread = rng.gamma(shape, 1.0 / shape, n)
     if rng.random() < 0.5:
         spread = np.exp(rng.normal(0.0, cv, n))
-    return mean * spread * _wander(n, rng, rng.uniform(0.0, 0.15))
+    return mean * spread * wander(n, rng, rng.uniform(0.0, 0.15))
 
 
 def _sinus(n: int, rng: np.random.Generator) -> Floats:
@@ -71,10 +72,11 @@ def _sinus(n: int, rng: np.random.Generator) -> Floats:
     depth = rng.uniform(0.0, 0.28)
     rr = mean * (1.0 + depth * np.sin(phase))
     rr *= np.exp(rng.normal(0.0, rng.uniform(0.003, 0.025), n))
-    return rr * _wander(n, rng, rng.uniform(0.0, 0.3))
+    return rr * wander(n, rng, rng.uniform(0.0, 0.3))
 
 
-def _blocked(n: int, rng: np.random.Generator) -> Floats:
+def blocked(n: int, rng: np.random.Generator) -> Floats:
+    """Sinus rhythm or flutter of which single beats are not conducted."""
     pp = rng.uniform(0.3, 1.1)
     weights = rng.dirichlet([2.0, 1.0, 0.4])
     count = rng.choice([1, 2, 3], n, p=weights)
@@ -83,10 +85,11 @@ def _blocked(n: int, rng: np.random.Generator) -> Floats:
     rr = pp * count * np.exp(rng.normal(0.0, rng.uniform(0.005, 0.03), n))
     # The beat after a dropped one is conducted a little faster.
     rr[1:] += 0.02 * (count[:-1] > 1)
-    return rr * _wander(n, rng, rng.uniform(0.0, 0.1))
+    return rr * wander(n, rng, rng.uniform(0.0, 0.1))
 
 
-def _wenckebach(n: int, rng: np.random.Generator) -> Floats:
+def wenckebach(n: int, rng: np.random.Generator) -> Floats:
+    """Conduction takes longer from beat to beat until one fails."""
     pp = rng.uniform(0.4, 1.0)
     rr: list[float] = []
     while len(rr) < n:
@@ -115,9 +118,9 @@ def _bursts(n: int, rng: np.random.Generator) -> Floats:
 
 
 _MAKERS = {
-    "af": _fibrillation,
+    "af": fibrillation,
     "sinus": _sinus,
-    "blocked": _blocked,
-    "wenckebach": _wenckebach,
+    "blocked": blocked,
+    "wenckebach": wenckebach,
     "bursts": _bursts,
 }

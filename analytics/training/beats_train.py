@@ -27,7 +27,7 @@ from analytics.beat_features import Timing
 from analytics.training import qrs_data
 
 _TOLERANCE_S = 0.15
-_LIVE_STRIDE = 3
+_LIVE_STRIDE = 5
 PARAMETERS = {
     "objective": "binary",
     "learning_rate": 0.05,
@@ -222,9 +222,8 @@ def score(rows: list[Rows], answers: list[NDArray[np.float64]], limit: float) ->
     )
 
 
-def export(booster: lightgbm.Booster, path: Path) -> None:
-    """Write ONNX: ``features`` in, ``probabilities`` out."""
-    width = len(beat_features.NAMES)
+def export(booster: lightgbm.Booster, path: Path, width: int) -> None:
+    """Write ONNX: ``features`` of a width in, ``probabilities`` out."""
     onnx = convert_lightgbm(
         booster,
         initial_types=[("features", FloatTensorType([None, width]))],
@@ -240,6 +239,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("networks", nargs="+", help="fold=file.onnx")
+    parser.add_argument("--leave-out", type=int)
     given = parser.parse_args()
     dealt = qrs_data.folds_of(given.data, 3)
     rng = np.random.default_rng(1)
@@ -254,10 +254,13 @@ def main() -> None:
     for live in (False, True):
         for fold in sorted(strangers):
             validate(rows, fold, live=live)
+    rows = [part for part in rows if part.fold != given.leave_out]
+    for live in (False, True):
         ending = "_live" if live else ""
         for shape_only, name in ((False, ""), (True, "_shape")):
             path = given.out / f"beats_v{ending}{name}.onnx"
-            export(fit(rows, live=live, shape_only=shape_only), path)
+            booster = fit(rows, live=live, shape_only=shape_only)
+            export(booster, path, len(beat_features.NAMES))
 
 
 def validate(rows: list[Rows], fold: int, *, live: bool) -> None:

@@ -5,7 +5,14 @@ import pytest
 import wfdb
 from numpy.typing import NDArray
 
-from analytics import beat_features, beats, qrs, quality, supraventricular
+from analytics import (
+    beat_features,
+    beats,
+    qrs,
+    quality,
+    supraventricular,
+    supraventricular_model,
+)
 from analytics.types import QualityWindow
 from analytics.vocabulary import Aami, Grade
 
@@ -18,6 +25,10 @@ def no_v(rr: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def called(rr: NDArray[np.float64]) -> NDArray[np.bool_]:
     return supraventricular.evidence(rr, no_v(rr)) > 0.5
+
+
+def weighed(rr: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return supraventricular_model.probability(rr, no_v(rr)) > 0.5
 
 
 def test_a_premature_beat_in_an_even_rhythm_is_supraventricular(
@@ -88,6 +99,61 @@ def test_most_beats_can_be_premature_in_sick_sinus(rng: np.random.Generator) -> 
     found, truth = called(np.array(rr)), np.array(early)
     assert found[truth].mean() > 0.9
     assert found[~truth].mean() < 0.2
+
+
+def test_the_trees_find_what_the_rule_finds(rng: np.random.Generator) -> None:
+    rr = 0.8 + 0.01 * rng.standard_normal(200)
+    rr[[50, 100, 150]] = 0.55
+    rr[[51, 101, 151]] = 0.95
+    assert np.flatnonzero(weighed(rr)).tolist() == [50, 100, 150]
+
+
+def test_the_trees_find_bigeminy_that_leaves_no_even_rhythm(
+    rng: np.random.Generator,
+) -> None:
+    rr = np.tile([1.0, 0.6], 200) + 0.015 * rng.standard_normal(400)
+    found = weighed(rr)
+    assert found[1::2].mean() > 0.95
+    assert not found[::2].any()
+
+
+def test_the_trees_find_a_tachycardia_that_lasts_to_the_end(
+    rng: np.random.Generator,
+) -> None:
+    rr = 0.85 + 0.01 * rng.standard_normal(600)
+    rr[400:] = 0.42 + 0.01 * rng.standard_normal(200)
+    found = weighed(rr)
+    assert found[400:].mean() > 0.95
+    assert not found[:400].any()
+
+
+@pytest.mark.parametrize(
+    "group", [(0.42, 0.84, 0.63, 0.42), (0.85, 0.85, 0.85, 1.7), (0.95, 0.88, 0.85, 1.5)]
+)
+def test_the_trees_hardly_ever_call_a_conducted_beat_of_a_block_early(
+    group: tuple[float, ...], rng: np.random.Generator
+) -> None:
+    rr = np.tile(group, 150) + 0.01 * rng.standard_normal(600)
+    assert weighed(rr).mean() < 0.03
+
+
+def test_the_trees_call_no_beat_of_breathing_or_fibrillation_early(
+    rng: np.random.Generator,
+) -> None:
+    breathing = 0.95 + 0.2 * np.sin(2 * np.pi * np.arange(1000) / 4.3)
+    assert weighed(breathing).mean() < 0.01
+    assert weighed(np.clip(rng.gamma(9.0, 0.08, 3000), 0.35, 2.0)).mean() < 0.02
+
+
+def test_beats_beside_ventricular_ones_or_gaps_are_not_judged_early() -> None:
+    rr = np.full(100, 0.8)
+    rr[50], rr[51], rr[70] = 0.5, 1.1, np.nan
+    ventricular = no_v(rr)
+    ventricular[50] = True
+    p_s = supraventricular_model.probability(rr, ventricular)
+    assert p_s[[50, 51, 70]].tolist() == [0.0, 0.0, 0.0]
+    assert (p_s < 0.5).all()
+    assert not supraventricular_model.probability(rr[:5], ventricular[:5]).any()
 
 
 def test_two_shapes_make_two_clusters(rng: np.random.Generator) -> None:
