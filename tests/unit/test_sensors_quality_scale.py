@@ -18,6 +18,7 @@ RULES = {
     "impedance",
     "button",
     "reconnect",
+    "restart",
     "pairing_proof",
     "clock_drift",
     "virtual_radio",
