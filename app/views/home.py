@@ -28,6 +28,11 @@ from sensors.frames import LinkReason
 
 WORN = (Status.ON, Status.UNWATCHED, Status.NOT_SENT, Status.TIME_TO_RETURN)
 """How the patch sits is said here; elsewhere something graver comes first."""
+RADIO_TROUBLE = {
+    *(LinkReason.ADAPTER_OFF, LinkReason.ADAPTER_DENIED, LinkReason.ADAPTER_ABSENT),
+    *(LinkReason.BONDING_REFUSED, LinkReason.BATTERY_LIKELY_EMPTY),
+}
+"""Coming nearer would not help; what would, is said in the reason's own words."""
 
 
 def home(ui: Ui) -> ft.Control:
@@ -105,9 +110,8 @@ def _now(ui: Ui, status: Status, task: PatientTask | None) -> list[ft.Control]:
             return [_do(ui, t("home.pair"), act)]
         case Status.PATCH_OFF:
             return [_stick(ui)]
-        case Status.OUT_OF_RANGE if ui.view.link is LinkReason.BATTERY_LIKELY_EMPTY:
-            how = text(ui, t("home.charge_how"))
-            return [_do(ui, t("radio.battery_likely_empty"), how)]
+        case Status.OUT_OF_RANGE | Status.STARTING if ui.view.link in RADIO_TROUBLE:
+            return [_do(ui, t(f"radio.{ui.view.link}"))]
         case Status.OUT_OF_RANGE:
             return [_do(ui, t("home.come_near"), text(ui, t("home.come_near_how")))]
         case Status.BATTERY_EMPTY:

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from app.errors import BadConfig
-from app.patches import PatchSpec, make_patch
+from app.i18n import catalogue
+from app.patches import Found, PatchSpec, RadioRoom, make_patch
 from clinic_server.wire.enrolment import IssuedUnit
 from sensors.frames import Battery, EcgFrame, LinkReason, LinkState
+from sensors.registry import Advertisement
+from sensors.scanned_patch import Listener
 from sensors.virtual.patch_over_radio import PatchOverRadio
 
 UNIT = IssuedUnit(
@@ -68,3 +71,26 @@ def test_an_empty_battery_ends_the_stream_with_its_reason():
 def test_radio_must_be_yes_or_no():
     with pytest.raises(BadConfig):
         PatchSpec.from_table({"heart": "af", "radio": "maybe"})
+
+
+def test_every_reason_of_a_link_has_words_in_both_languages():
+    for locale in ("zh_CN", "en"):
+        words = catalogue(locale)
+        for reason in LinkReason:
+            assert words[f"radio.{reason}"]
+
+
+def test_two_patches_with_one_number_are_one_choice():
+    class Ear:
+        async def scan(self, duration_s: float = 5.0) -> list[Advertisement]:
+            return [
+                Advertisement("AX-1", "Anxin patch", -40, "C4:01", "anxin"),
+                Advertisement("VIRT42", "Polar H10", -55, "C4:02", "polar_h10"),
+                Advertisement("AX-1", "Anxin patch", -60, "C4:03", "anxin"),
+            ]
+
+    found = asyncio.run(RadioRoom(Listener(Ear(), 0.1)).scan())
+    assert found == [
+        Found("AX-1", "Anxin patch", -40, needs_code=True),
+        Found("VIRT42", "Polar H10", -55, needs_code=False),
+    ]
