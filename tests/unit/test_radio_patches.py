@@ -12,6 +12,7 @@ from app.i18n import catalogue
 from app.patches import Found, PatchSpec, RadioRoom, make_patch
 from clinic_server.wire.enrolment import IssuedUnit
 from sensors.frames import Battery, EcgFrame, LinkReason, LinkState
+from sensors.patch import LastingPatch
 from sensors.registry import Advertisement
 from sensors.scanned_patch import Listener
 from sensors.virtual.patch_over_radio import PatchOverRadio
@@ -88,6 +89,9 @@ def test_two_patches_with_one_number_are_one_choice():
                 Advertisement("VIRT42", "Polar H10", -55, "C4:02", "polar_h10"),
                 Advertisement("AX-1", "Anxin patch", -60, "C4:03", "anxin"),
             ]
+
+        def open(self, advertisement: Advertisement, code: str) -> LastingPatch:
+            raise NotImplementedError
 
     found = asyncio.run(RadioRoom(Listener(Ear(), 0.1)).scan())
     assert found == [

@@ -155,7 +155,7 @@ def test_a_make_without_contact_is_judged_by_its_signal_and_claims_no_contact(tm
     assert all(patch.shown[:40]), "not off merely because nobody measures"
     assert not patch.shown[-1], "a flat line is no heart"
     assert monitor.wear_advice() == ("replace", ())
-    assert monitor.patch.leads_on == (), "unknown is not reported as off"
+    assert not monitor.patch.leads_on, "unknown is not reported as off"
     segment = spool.newest()
     assert segment is not None
     assert not decode_segment(segment.body)[0].contact, "no proof for an asystole alarm"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ class Silent:
     def __init__(self, percents: list[int]) -> None:
         self.percents = percents
         self.hours = 0.0
-        self.lose = None
+        self.lose: Any = None
 
     def now(self) -> datetime:
         return hour(self.hours)
@@ -85,7 +86,7 @@ class Silent:
 )
 def test_the_reason_of_silence_is_said(percents, reasons):
     async def run() -> list:
-        unit = Silent(percents)
+        unit: Any = Silent(percents)
         patch = BlePatch(
             unit,
             unit,
@@ -96,7 +97,8 @@ def test_the_reason_of_silence_is_said(percents, reasons):
         )
         await patch.connect()
         said: list = []
-        async with contextlib.aclosing(patch.events()) as events:
+        stream: Any = patch.events()
+        async with contextlib.aclosing(stream) as events:
             async for event in events:
                 if isinstance(event, LinkState):
                     said.append(event.reason)
