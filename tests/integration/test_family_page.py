@@ -164,9 +164,7 @@ def test_a_wristband_read_at_the_desk_is_the_patient_and_its_steps_are_stamped(
     assert list(found["stamps"]) == ["teach"]
 
 
-def test_a_follower_pauses_requests_but_never_the_headline_or_a_notice(
-    clinic, ward, phone
-):
+def test_a_follower_pauses_requests_but_never_the_headline_or_a_notice(clinic, ward, phone):
     client, _ = look(clinic, invite(phone)["url"])
     clinic.clock.forward(minutes=37)
     assert "您可以先打个电话" in client.get("/f").text
