@@ -169,7 +169,7 @@ def test_an_electrode_with_a_high_impedance_is_named_until_it_sits():
     assert wearing.high_electrodes == (2,)
     assert not wearing.hear_impedance((700.0, 900.0, None)), "once may be a movement"
     assert wearing.hear_impedance((8.0, 40.0, None))
-    assert wearing.high_electrodes == ()
+    assert not wearing.high_electrodes
 
 
 def test_the_impedance_of_a_unit_reaches_the_wearer():
