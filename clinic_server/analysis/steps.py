@@ -23,6 +23,7 @@ from clinic_server.patients import service as patients_service
 from clinic_server.patients.models import Patient
 from clinic_server.recordings import service as recordings_service
 from clinic_server.recordings.models import Recording
+from clinic_server.rehab import service as rehab_service
 
 STEP_S = 60.0
 """At most this much signal in one transaction."""
@@ -100,7 +101,12 @@ def _context(
     at: datetime,
 ) -> Context:
     known = thresholds.context_for(session, patient, limits, zone, at)
-    return replace(known, lead_names=tuple(recording.lead_names))
+    return replace(
+        known,
+        lead_names=tuple(recording.lead_names),
+        # a fast rate is the purpose of a permitted session
+        in_session=rehab_service.exercising(session, patient.id or 0, at),
+    )
 
 
 def owed_spans(session: Session, task: Task) -> list[Span]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from clinic_server.alarms.models import Alarm, AlarmKind, Tier
 from clinic_server.bounds import is_plausible
@@ -196,10 +196,18 @@ def sessions_of(session: Session, patient_id: int) -> Sequence[RehabSession]:
 
 def exercising(session: Session, patient_id: int, at: datetime) -> bool:
     """Say whether a permitted session may have been running at a time."""
-    return any(
-        row.permitted and row.asked_at <= at < (row.ended_at or row.asked_at + PERMIT_FOR)
-        for row in sessions_of(session, patient_id)
-    )
+    found = session.exec(
+        select(RehabSession.id)
+        .where(
+            RehabSession.patient_id == patient_id,
+            col(RehabSession.permitted),
+            col(RehabSession.asked_at) <= at,
+            col(RehabSession.asked_at) > at - PERMIT_FOR,
+            or_(col(RehabSession.ended_at).is_(None), col(RehabSession.ended_at) > at),
+        )
+        .limit(1)
+    ).first()
+    return found is not None
 
 
 def progress(session: Session, patient_id: int) -> RehabProgress:

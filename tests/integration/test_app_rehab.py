@@ -1,5 +1,6 @@
 """The gate before a session: every reason, open alarms, the zone, the summary."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from clinic_server.alarms.raising import raise_condition
 from clinic_server.patients.models import Patient
 from clinic_server.plans.work import worklist
 from clinic_server.rehab.limits import target_zone
+from clinic_server.rehab.service import exercising
 from tests.factories import NOW, Phone
 from tests.integration.conftest import Clinic, Ward
 
@@ -219,6 +221,27 @@ def test_an_end_that_had_a_reason_calls_the_nurse_once(
     with clinic.read() as session:
         items = [item.detail for item in worklist(session)]
     assert items == [{"why": "exercise_stopped", "end": "chest_pain"}]
+
+
+def test_a_fast_rate_is_expected_only_while_a_permitted_session_runs(
+    clinic: Clinic, ward: Ward, phone: Phone
+) -> None:
+    prescribe(clinic, ward)
+
+    def running(minutes: float) -> bool:
+        with clinic.read() as session:
+            at = NOW + timedelta(minutes=minutes)
+            return exercising(session, ward.patient_id, at)
+
+    ask(phone, syncope=True)
+    assert not running(5), "a refused one does not run"
+    number = ask(phone, 1)["session_id"]
+    assert running(5)
+    assert not running(-1)
+    assert not running(121), "one that was never ended does not run for ever"
+    clinic.clock.forward(minutes=30)
+    phone.http.post(f"/api/me/rehab/{number}/summary", json=ENDED, headers=phone.headers)
+    assert (running(29), running(31)) == (True, False)
 
 
 def test_new_fibrillation_stops_only_those_who_do_not_have_it_anyway(
