@@ -1,4 +1,4 @@
-"""Questions with a few answers, and numbers that are typed."""
+"""Questions with a few answers, and words or numbers that are typed."""
 
 import functools
 from collections.abc import Callable, Iterable
@@ -6,7 +6,8 @@ from typing import TypeVar
 
 import flet as ft
 
-from app.components.kit import BODY, Ui, button, card, text, wrap
+from app.components.kit import BODY, SECONDARY, Ui, button, card, text, wrap
+from app.theme import colour
 
 T = TypeVar("T")
 
@@ -49,6 +50,41 @@ def choice(
             ]
         ),
         gap=8,
+    )
+
+
+def field(
+    ui: Ui, label: str, value: str, on_change: ft.ControlEventHandler[ft.TextField]
+) -> ft.Control:
+    """Make a text field in the wearer's size.
+
+    Large text has no room inside the field: it stands above, and the field's own label,
+    which names it to screen readers, is hidden from the eye.
+    """
+    typed = ft.TextField(
+        value=value,
+        label=label,
+        text_size=20 * ui.scale,
+        label_style=ft.TextStyle(
+            size=1 if ui.folded else SECONDARY * ui.scale,
+            color=colour("surface" if ui.folded else "ink2"),
+        ),
+        border_color=colour("line-strong"),
+        focused_border_color=colour("focus"),
+        bgcolor=colour("surface"),
+        color=colour("ink"),
+        content_padding=16,
+        border_radius=8,
+        on_change=on_change,
+    )
+    if not ui.folded:
+        return typed
+    above = ft.Semantics(exclude_semantics=True, content=text(ui, label, SECONDARY))
+    return ft.Column(
+        [above, typed],
+        spacing=4,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
     )
 
 

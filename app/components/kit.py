@@ -156,15 +156,8 @@ def button(
         inner.append(icon(ui, leading, 26, ink))
     bold = primary or danger or ink_ground or bool(selected) or not small
     size = 20 if primary or danger or ink_ground else BODY
-    inner.append(
-        ft.Container(
-            text(ui, label, size, bold=bold, color=ink, center=True, line=1.25),
-            expand_loose=True,
-            expand=not small,
-        )
-        if not small
-        else text(ui, label, BODY, bold=bold, color=ink, line=1.25)
-    )
+    words = text(ui, label, size, bold=bold, color=ink, center=not small, line=1.25)
+    inner.append(ft.Container(words, expand_loose=True, expand=True))
     return ft.Semantics(
         button=True,
         label=spoken or label,
@@ -215,15 +208,11 @@ def link(ui: Ui, label: str, on_click: Callable[..., Any]) -> ft.Control:
 
 
 def fact(ui: Ui, name: str, value: str) -> ft.Control:
-    """Show a name and what it is now, with a line above."""
+    """Show a name and what it is now, with a line above; large text goes below."""
+    named = text(ui, name, BODY, color="ink2", expand=not ui.folded)
+    parts = [named, text(ui, value, BODY, bold=True)]
     return ft.Container(
-        ft.Row(
-            [
-                text(ui, name, BODY, color="ink2", expand=True),
-                text(ui, value, BODY, bold=True),
-            ],
-            spacing=12,
-        ),
+        ft.Column(parts, spacing=0, tight=True) if ui.folded else ft.Row(parts, spacing=12),
         border=ft.Border.only(top=ft.BorderSide(1, colour("line"))),
         padding=ft.Padding.only(top=6),
     )

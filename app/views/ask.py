@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import flet as ft
 
-from app.components.form import choice
+from app.components.form import choice, field
 from app.components.hooks import use_cell, use_value
 from app.components.kit import (
     BODY,
@@ -20,7 +20,7 @@ from app.components.kit import (
 )
 from app.components.shell import shell
 from app.errors import Offline, ServerRefused
-from app.views.pair import field, refusal_words
+from app.views.pair import refusal_words
 from app.views.record import Record, Strip
 from clinic_server.wire.consult import ConsultCreate, Screening
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 import flet as ft
 import flet.canvas as cv
 
-from app.components.form import choice
+from app.components.form import choice, field
 from app.components.hooks import use_value
 from app.components.kit import (
     BODY,
@@ -26,7 +26,7 @@ from app.errors import Offline, ServerRefused
 from app.qr import matrix
 from app.theme import colour
 from app.views.follower import LEVELS, Follower
-from app.views.pair import field, refusal_words
+from app.views.pair import refusal_words
 from clinic_server.wire.care import FamilyLinkView
 
 T = TypeVar("T")

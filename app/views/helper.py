@@ -2,10 +2,10 @@
 
 import flet as ft
 
+from app.components.form import field
 from app.components.kit import BODY, CARD_HEADLINE, Ui, button, card, text, title
 from app.components.shell import shell
 from app.helper import LASTS
-from app.views.pair import field
 
 
 @ft.component

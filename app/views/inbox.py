@@ -24,6 +24,8 @@ from clinic_server.wire.care import Advice, AdviceReply, OpenEvent, Opinion, Ste
 
 def headline(ui: Ui, advice: Advice) -> str:
     """Say the decision in words the wearer can act on."""
+    if advice.kind == "report":
+        return ui.t("results.looked", name=advice.from_name, when=ui.when(advice.sent_at))
     if advice.kind != "alarm" and advice.opinion is Opinion.FREE_TEXT:
         return ui.t(f"inbox.kind_{advice.kind}")
     if advice.opinion is Opinion.CLINIC_VISIT and advice.within_days is not None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import flet as ft
 
+from app.components.form import field
 from app.components.hooks import use_cell, use_value
 from app.components.kit import BODY, CARD_HEADLINE, SECONDARY, Ui, button, card, text, title
 from app.components.scan_button import ScanButton
@@ -24,25 +25,6 @@ from sensors.wear import SignalCheck
 LINK_S = 45.0
 """Finding, bonding and proving the code take a scan and a few seconds each."""
 LOOK_S = 0.25
-
-
-def field(
-    ui: Ui, label: str, value: str, on_change: ft.ControlEventHandler[ft.TextField]
-) -> ft.Control:
-    """Make a text field in the wearer's size."""
-    return ft.TextField(
-        value=value,
-        label=label,
-        text_size=20 * ui.scale,
-        label_style=ft.TextStyle(size=SECONDARY * ui.scale, color=colour("ink2")),
-        border_color=colour("line-strong"),
-        focused_border_color=colour("focus"),
-        bgcolor=colour("surface"),
-        color=colour("ink"),
-        content_padding=16,
-        border_radius=8,
-        on_change=on_change,
-    )
 
 
 def refusal_words(ui: Ui, code: str) -> str:

@@ -5,7 +5,7 @@ import functools
 
 import flet as ft
 
-from app.components.form import choice, number
+from app.components.form import choice, field, number
 from app.components.hooks import use_value
 from app.components.kit import (
     BODY,
@@ -21,7 +21,6 @@ from app.components.shell import shell
 from app.errors import Offline, ServerRefused
 from app.rehab import Before, Phase, RehabDesk, countable
 from app.theme import colour
-from app.views.pair import field
 from app.views.training import count, done, effort, recover, train
 from clinic_server.wire.rehab import ExerciseKind, RehabProgress
 from clinic_server.wire.trace import HelperAct

@@ -6,6 +6,7 @@ import flet as ft
 
 from app.components.kit import BODY, CARD_HEADLINE, SECONDARY, Ui, button, card, text, title
 from app.components.shell import shell
+from app.views.inbox import headline
 from clinic_server.wire.care import Advice
 
 
@@ -23,8 +24,7 @@ def results(ui: Ui) -> ft.Control:
 
 def _result(ui: Ui, advice: Advice) -> ft.Control:
     return card(
-        text(ui, ui.t("results.looked", name=advice.from_name), CARD_HEADLINE, bold=True),
-        text(ui, ui.when(advice.sent_at), SECONDARY, color="ink2"),
+        text(ui, headline(ui, advice), CARD_HEADLINE, bold=True, line=1.25),
         text(ui, advice.text, BODY, line=1.55),
         button(ui, ui.t("results.open"), functools.partial(ui.go, "answer", advice.id)),
         gap=8,

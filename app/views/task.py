@@ -5,11 +5,10 @@ import functools
 import flet as ft
 from pydantic import ValidationError
 
-from app.components.form import choice
+from app.components.form import choice, field
 from app.components.hooks import use_value
 from app.components.kit import BODY, CARD_HEADLINE, SECONDARY, Ui, button, card, text, title
 from app.components.shell import shell
-from app.views.pair import field
 from app.views.record import Record, Strip
 from clinic_server.wire.care import PatientTask, TaskDone, TaskKind
 from clinic_server.wire.questionnaire import EVERY_DAY, Question

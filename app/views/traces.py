@@ -76,8 +76,9 @@ def Traces(ui: Ui) -> ft.Control:
 def _line(ui: Ui, trace: Trace) -> ft.Control:
     role = ui.t(f"traces.role_{trace.role}")
     who = f"{trace.who}（{role}）" if ui.locale != "en" else f"{trace.who} ({role})"
-    times = ui.t("traces.times", n=trace.times) if trace.times > 1 else ""
-    words = f"{ui.when(trace.at)} {times}".strip()
+    words = ui.when(trace.at)
+    if trace.times > 1:
+        words = f"{words} · {ui.t('traces.times', n=trace.times)}"
     return card(
         text(ui, who if trace.who else role, BODY, bold=True),
         text(ui, ui.t(f"traces.deed_{trace.deed}"), BODY),

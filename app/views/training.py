@@ -4,7 +4,7 @@ import functools
 
 import flet as ft
 
-from app.components.form import chip, number
+from app.components.form import chip, field, number
 from app.components.hooks import use_value
 from app.components.kit import (
     BIG_NUMBER,
@@ -25,7 +25,6 @@ from app.components.zone_bar import zone_bar
 from app.rehab import RehabDesk
 from app.theme import colour
 from app.training import Pace, Training
-from app.views.pair import field
 from clinic_server.wire.care import TaskDone, TaskKind, TaskState
 from clinic_server.wire.rehab import RehabEnd, RehabGate, Stage
 

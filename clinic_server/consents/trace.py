@@ -22,6 +22,8 @@ READ = 2000
 _DEEDS = {
     LOOK: Deed.LOOKED,
     HELP: Deed.HELPED,
+    "patients.export": Deed.EXPORTED,
+    "report.print": Deed.EXPORTED,
     "alarms": Deed.ALARM,
     "report": Deed.REPORT,
     "consults": Deed.CONSULT,
@@ -33,6 +35,8 @@ _DEEDS = {
     "desk": Deed.DEVICE,
     "family": Deed.FAMILY,
     "patients": Deed.RECORD,
+    "case": Deed.RECORD,
+    "recordings": Deed.RECORD,
 }
 """By whole action, else by the room in front of the dot."""
 

@@ -20,6 +20,8 @@ class Deed(StrEnum):
     FAMILY = "family"
     RECORD = "record"
     """Changed what is written about the person."""
+    EXPORTED = "exported"
+    """Printed it, or took a copy out of the system."""
     HELPED = "helped"
     """On the wearer's own phone."""
     OTHER = "other"

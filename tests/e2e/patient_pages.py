@@ -29,6 +29,7 @@ SETTLED_MS = 1200
 
 def photograph(screen: Screen, folder: Path, name: str) -> None:
     """Keep the page from top to bottom, one picture per screenful."""
+    screen.awaits("120" if name.startswith("sos") else "SOS")
     screen.page.wait_for_timeout(SETTLED_MS)
     size = screen.page.viewport_size
     assert size is not None

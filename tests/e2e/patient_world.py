@@ -230,18 +230,43 @@ def _await_web(web: str, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the phones' screens do not come up")
 
 
+def _await_server(address: str, patience_s: float) -> None:
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        try:
+            httpx.get(address)
+        except httpx.ConnectError:
+            time.sleep(0.3)
+        else:
+            return
+
+
 class Screen:
     """One wearer's app in a browser, driven through the semantics tree."""
 
     def __init__(
-        self, browser: Browser, address: str, *, width: int = 360, height: int = 800
+        self,
+        browser: Browser,
+        address: str,
+        *,
+        width: int = 360,
+        height: int = 800,
+        script: str = "",
+        await_server_s: float = 0,
     ) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": height})
+        self.context = browser.new_context(
+            viewport={"width": width, "height": height},
+            geolocation={"latitude": 39.90923, "longitude": 116.397428, "accuracy": 18},
+            permissions=["geolocation"],
+        )
+        if script:
+            self.context.add_init_script(script)
         self.page: Page = self.context.new_page()
         self.elsewhere: list[str] = []
         self.page.route("**/*", self._pass)
         self.frames = 0
         self.page.on("websocket", lambda ws: ws.on("framereceived", self._count))
+        _await_server(address, await_server_s)
         self.page.goto(address)
         self.page.wait_for_selector(
             "flt-semantics-placeholder", state="attached", timeout=60_000

@@ -149,14 +149,9 @@ def test_each_purpose_is_agreed_to_alone_and_taken_back(world, screen):
 def test_a_session_is_asked_for_permitted_trained_stopped_and_kept(world, screen):
     screen.press("我的")
     screen.press("康复训练")
-    shot(screen, "rehab-ask-zh")
-    for question in ("这两天胸痛过吗？", "比平时气短吗？", "晕倒过吗？", "重了 2 公斤"):
-        screen.press_like(question, "没有")
-    screen.type_into("高压 mmHg", "128")
-    screen.type_into("低压 mmHg", "78")
-    screen.press("静坐 1 分钟")
-    screen.awaits("坐好，手放松")
-    screen.awaits("可以开始", 40)
+    screen.awaits("已完成 0/36 次")
+    shot(screen, "rehab-begin-zh")
+    _ask_gate(screen, "开始一次训练")
     shot(screen, "rehab-ready-zh")
     screen.press("开始训练")
     screen.awaits("热身")
@@ -173,7 +168,156 @@ def test_a_session_is_asked_for_permitted_trained_stopped_and_kept(world, screen
     _count(world, "SELECT id FROM rehab_session WHERE \"end\"='stopped' AND borg=11")
 
 
+def _ask_gate(screen: Screen, what: str) -> None:
+    screen.press(what)
+    shot(screen, "rehab-ask-zh")
+    for question in ("这两天胸痛过吗？", "比平时气短吗？", "晕倒过吗？", "重了 2 公斤"):
+        screen.press_like(question, "没有")
+    screen.type_into("高压 mmHg", "128")
+    screen.type_into("低压 mmHg", "78")
+    screen.press("静坐 1 分钟")
+    screen.awaits("坐好，手放松")
+    screen.awaits("可以开始", 40)
+
+
+def test_a_walk_has_its_clock_its_rests_and_stops_when_oxygen_is_low(world, screen):
+    screen.press("我的")
+    screen.press("康复训练")
+    _ask_gate(screen, "6 分钟步行")
+    screen.awaits("数好来回几趟")
+    screen.press("开始训练")
+    screen.awaits("这组还剩")
+    screen.press("站一站")
+    screen.press("接着走")
+    shot(screen, "walk-zh")
+    screen.press("填血压或血氧")
+    screen.type_into("血氧 %", "86")
+    screen.press("记下")
+    screen.awaits("血氧低，停下来")
+    screen.awaits("坐下休息")
+    screen.press("13 有点累")
+    screen.awaits("请填 0 到 1500 的数")
+    screen.type_into("距离 米", "35")
+    shot(screen, "walk-result-zh")
+    screen.press("13 有点累")
+    screen.awaits("结果会发给医院")
+    screen.press("回到首页")
+    _count(
+        world,
+        "SELECT id FROM rehab_session WHERE kind='walk' AND \"end\"='spo2_low'"
+        " AND result LIKE '%\"distance_m\": 35%'",
+    )
+
+
+def test_a_question_about_thirty_seconds_is_looked_at_asked_and_answered(world, screen):
+    screen.press("记 30 秒心电，问医生")
+    screen.awaits("急事不要在这里问")
+    screen.press("开始 30 秒")
+    screen.awaits("正在看这 30 秒", 60)
+    screen.press("想问什么？ 心慌")
+    shot(screen, "ask-zh")
+    screen.press("发给医生")
+    screen.awaits("最晚", 40)
+    shot(screen, "asked-zh")
+    screen.press("回到首页")
+    screen.press("信箱", exact=False)
+    screen.awaits("您问了")
+    _count(world, "SELECT id FROM consult WHERE question LIKE '心慌%'")
+
+
+FAKES = """
+window.told = {notices: [], words: []};
+window.Notification = class {
+  static permission = "granted";
+  static requestPermission = async () => "granted";
+  constructor(title, { body }) {
+    told.notices.push(`${title}: ${body}`);
+    setTimeout(() => this.onshow && this.onshow(), 10);
+  }
+};
+Object.defineProperty(window, "speechSynthesis", { value: {
+  getVoices: () => [{ lang: "zh-CN" }], addEventListener() {},
+  speak: (said) => told.words.push(said.text) } });
+window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+"""
+
+
+def test_a_page_says_what_this_device_can_do_and_lets_it_be_tried(world, browser):
+    screen = Screen(browser, f"{world.web}/patient/p1?at=reach", script=FAKES)
+    screen.awaits("提醒能到您这里吗")
+    screen.press("试一次提醒")
+    screen.awaits("提醒已弹出")
+    screen.press("试一次朗读")
+    screen.awaits("刚读了一句")
+    screen.press("试一次定位")
+    screen.awaits("找到了位置，没有发出")
+    shot(screen, "reach-zh")
+    told = screen.page.evaluate("told")
+    assert told["notices"] == ["安心: 现在有一件事要做。点开看看。"]
+    assert told["words"] == ["医生的答复到了。请看信箱。"]
+    screen.close()
+
+
+def test_a_browser_without_a_voice_says_so(world, browser):
+    screen = Screen(browser, f"{world.web}/patient/p1?at=reach")
+    screen.awaits("这部设备没有中文语音")
+    screen.awaits("同样的话会用大字写在首页")
+    screen.close()
+
+
+def test_what_a_relative_does_is_noted_under_their_name_and_consents_stay_shut(
+    world, screen
+):
+    screen.press("我的")
+    screen.press("家人帮我操作")
+    screen.type_into("谁在帮忙", "女儿")
+    screen.press("开始帮忙")
+    screen.awaits("女儿 正在帮忙")
+    shot(screen, "helped-zh")
+    screen.press("不舒服，记下来")
+    screen.press("头晕")
+    screen.press("现在")
+    screen.press("记下并发给医院")
+    screen.awaits("记好了")
+    screen.press("我的")
+    screen.press("我同意什么")
+    screen.awaits("同意要由您本人选")
+    assert "教学，同意" not in screen.words()
+    _count(world, "SELECT id FROM audit WHERE action='phone.help'")
+    screen.press("我的")
+    screen.press("谁看过我的数据")
+    screen.awaits("女儿（家人）")
+    shot(screen, "traces-zh")
+    screen.press("返回")
+    screen.press("家人帮我操作")
+    screen.press("结束帮忙")
+    screen.awaits("开始帮忙")
+
+
+def test_big_buttons_show_one_card_at_a_time(world, screen):
+    screen.press("我的")
+    screen.press("大按钮 开")
+    screen.awaits("第 1 张，共")
+    screen.press("首页")
+    screen.awaits("第 1 张，共")
+    shot(screen, "big-home-zh")
+    screen.press("下一张")
+    screen.awaits("第 2 张，共")
+    screen.press("我的")
+    for _ in range(12):
+        if "大按钮 关" in screen.words():
+            break
+        screen.press("下一张")
+    screen.press("大按钮 关")
+    screen.press("首页")
+    assert "第 1 张" not in screen.words()
+
+
 def test_sos_is_held_followed_and_answered(world, screen):
+    screen.press("我的")
+    screen.press("我同意什么")
+    screen.press("位置，同意")
+    screen.press("首页")
     screen.awaits("求助 SOS")
     screen.hold(SOS, 900)
     assert "正在求助" not in screen.words(), "too short a press must not call"
@@ -182,7 +326,9 @@ def test_sos_is_held_followed_and_answered(world, screen):
     screen.awaits("打 120")
     screen.awaits("心电已存好")
     screen.press("胸痛")
+    screen.awaits("您的位置一起发出")
     shot(screen, "sos-zh")
+    _count(world, "SELECT id FROM alarm WHERE evidence LIKE '%39.90923%'")
     alarm_id = _open_sos(world)
     with world.db.write() as session:
         doctor = staff.staff_by_id(session, world.doctor_id)
@@ -241,8 +387,11 @@ def test_a_family_link_is_made_shown_and_stopped(screen):
     screen.press("我的")
     screen.press("让家人看")
     screen.type_into("谁", "女儿")
+    screen.press("看到多少？ 再加心率")
+    screen.press("要密码吗？ 要 6 位密码")
     screen.press("生成二维码")
     screen.awaits("请 女儿 扫这个码")
+    screen.awaits("只告诉这位家人")
     shot(screen, "family-zh")
     screen.press("不让看了")
     screen.press("停用 女儿")
@@ -278,7 +427,7 @@ def test_a_new_phone_is_enrolled_refuses_the_wrong_patch_and_takes_the_right(
 
 
 def _first_day(screen: Screen) -> None:
-    screen.awaits("第 1 步，共 5")
+    screen.awaits("第 1 步，共 6")
     for purpose in ("监护和诊疗", "给家人看", "教学"):
         screen.press(f"{purpose}，同意")
     for purpose in ("研究", "位置"):
@@ -302,6 +451,9 @@ def _first_day(screen: Screen) -> None:
     shot(screen, "first-practise-zh")
     screen.hold(SOS, 2600)
     screen.awaits("练好了")
+    screen.press("下一步")
+    screen.awaits("提醒能到您这里吗")
+    shot(screen, "first-reach-zh")
     screen.press("完成")
     screen.awaits("第一天都做完了")
 
@@ -323,8 +475,14 @@ def _something_grave(world: World, screen: Screen) -> None:
 
 
 MORE = {
-    "en": ("Diary", "What I agree to", "Rehab session", "My results"),
-    "zh-CN": ("不舒服日记", "我同意什么", "康复训练", "我的结果"),
+    "en": (
+        *("Diary", "What I agree to", "Rehab session", "My results", "Ask my doctor"),
+        *("Let my family look", "Who looked at my data", "Return the device"),
+    ),
+    "zh-CN": (
+        *("不舒服日记", "我同意什么", "康复训练", "我的结果", "问医生"),
+        *("让家人看", "谁看过我的数据", "归还设备"),
+    ),
 }
 NAMES = {"en": ("Home", "ECG", "Inbox", "Me"), "zh-CN": ("首页", "心电", "信箱", "我的")}
 

@@ -5,14 +5,22 @@ import re
 import string
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import app
 from app.i18n import resolve, say_span, t
+from app.ports import Port
+from app.prompts import Prompt
 from app.state import Status
 from app.theme import SCHEME, TOKENS
+from app.training import Pace
 from clinic_server.wire.care import Opinion, Step, TaskKind, TaskState
+from clinic_server.wire.consult import PlainRhythm
+from clinic_server.wire.questionnaire import Question
+from clinic_server.wire.rehab import Refusal, RehabEnd
+from clinic_server.wire.trace import Deed
 
 FOLDER = Path(app.__file__).parent
 ROOT = FOLDER.parent
@@ -78,6 +86,14 @@ def test_every_code_in_the_source_has_words():
         [f"inbox.{opinion}" for opinion in Opinion],
         [f"step.{step}" for step in Step],
         [f"step.{step}_{state}" for step in Step for state in ("done", "now", "to_come")],
+        [f"traces.deed_{deed}" for deed in Deed],
+        [f"rehab.reason_{reason}" for reason in Refusal],
+        [f"rehab.end_{end}" for end in get_args(RehabEnd)],
+        [f"rehab.pace_{pace}" for pace in Pace],
+        [f"ask.rhythm_{rhythm}" for rhythm in PlainRhythm],
+        [f"voice.{prompt}" for prompt in Prompt],
+        [f"questionnaire.{question}" for question in Question],
+        [f"reach.{port}" for port in Port if port is not Port.SCAN],
     ],
 )
 def test_every_value_of_the_contract_has_words(codes):

@@ -1,0 +1,75 @@
+"""One wearer's app alone on one device: the entry of `flet build`, and of a desktop.
+
+Run as a web server it is tested; as a build for a phone it has never been run (see
+``docs/phone-build.md``).
+"""
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+
+import flet as ft
+import numpy as np
+
+from app.errors import AppError
+from app.main import open_page
+from app.patches import RadioRoom
+from app.phone import Phone, PhoneConfig, utc_now
+from app.ports import NoDevice, Reach
+from app.repeater import RETRY_S
+from app.settings import Settings
+from sensors.ble import BleScanner
+from sensors.scanned_patch import SCAN_S, Listener
+
+ID = "me"
+_LOG = logging.getLogger(__name__)
+
+
+class Standalone:
+    """The one phone of this device; it lives as long as the process.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where the clinic is, and where files are.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._phone: Phone | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def open(self, page: ft.Page) -> None:
+        """Show the app; the phone starts with the first page."""
+        if self._phone is None:
+            self._phone = self._make()
+            self._running = asyncio.create_task(self._keep(self._phone))
+        open_page(page, {ID: self._phone}, {})
+
+    def _make(self) -> Phone:
+        rng = np.random.default_rng()
+        room = RadioRoom(Listener(BleScanner(now=utc_now, rng=rng), SCAN_S))
+        config = PhoneConfig(id=ID, name="", patch=None, pair=False)
+        phone = Phone(config, self._settings, room, utc_now, rng)
+        phone.device = NoDevice(Reach.NOT_HERE)
+        return phone
+
+    async def _keep(self, phone: Phone) -> None:
+        """Start it again after trouble with files or patch: the wearer sees which."""
+        while True:
+            try:
+                await phone.run()
+            except* AppError as errors:
+                _LOG.warning("starts again: %s", errors.exceptions)
+            await asyncio.sleep(RETRY_S)
+
+
+def settings_here() -> Settings:
+    """Put the files where the system lets an app keep its own."""
+    own = os.environ.get("FLET_APP_STORAGE_DATA")
+    return Settings(data_dir=Path(own) / "phones") if own else Settings()
+
+
+if __name__ == "__main__":
+    ft.run(Standalone(settings_here()).open, no_cdn=True)
