@@ -22,8 +22,9 @@ from clinic_server.analysis.live import LiveAnalysis
 from clinic_server.analysis.wearer import WearerWatch
 from clinic_server.bus import Bus
 from clinic_server.consents import routes as consents_routes
-from clinic_server.console import diary_pages as console_diary_pages
 from clinic_server.console import boards as console_boards
+from clinic_server.console import consult_pages as console_consults
+from clinic_server.console import diary_pages as console_diary_pages
 from clinic_server.console import ecg as console_ecg
 from clinic_server.console import limits as console_limits
 from clinic_server.console import pages as console_pages
@@ -38,15 +39,19 @@ from clinic_server.consults import routes as consults_routes
 from clinic_server.db import Database
 from clinic_server.deps import App, AppDep, Clock, system_clock
 from clinic_server.desk import labels as desk_labels
+from clinic_server.desk import loan_routes as desk_loan_routes
 from clinic_server.desk import reminder_routes as desk_reminder_routes
 from clinic_server.desk import routes as desk_routes
 from clinic_server.desk import routes_import as desk_import_routes
+from clinic_server.desk import statistics as desk_statistics
 from clinic_server.devices import routes as devices_routes
 from clinic_server.diary import routes as diary_routes
 from clinic_server.diary import service as diary_service
 from clinic_server.errors import NotFound
+from clinic_server.exports import routes as exports_routes
 from clinic_server.family import consent_routes
 from clinic_server.family import routes as family_routes
+from clinic_server.family import sheet as family_sheet
 from clinic_server.ingest import routes as ingest_routes
 from clinic_server.ingest.writer import SegmentWriter
 from clinic_server.migrations import run as migrations
@@ -71,12 +76,16 @@ ROUTERS: tuple[APIRouter, ...] = (
     consents_routes.router,
     rehab_routes.router,
     family_routes.router,
+    family_sheet.router,
     reports_routes.router,
     desk_routes.router,
     desk_import_routes.router,
     desk_reminder_routes.router,
     desk_labels.router,
+    desk_loan_routes.router,
+    desk_statistics.router,
     console_boards.router,
+    console_consults.router,
     console_limits.router,
     console_pages.router,
     console_plan_pages.router,
@@ -87,6 +96,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     console_roster.router,
     console_stream.router,
     console_ecg.router,
+    exports_routes.router,
     administration_routes.router,
     audit_pages.router,
     staff_routes.router,

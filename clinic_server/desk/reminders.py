@@ -84,6 +84,29 @@ def send_now(
     return _send(session, loan, rung, zone, phone, now, staff)
 
 
+def tell_extended(
+    session: Session, loan: Issue, staff: Staff, zone: ZoneInfo, now: datetime
+) -> None:
+    """Tell the patient the new due date; the ladder begins anew for it."""
+    patient = patients.patient_of_record(session, loan.patient_id)
+    noon = datetime(loan.due_on.year, loan.due_on.month, loan.due_on.day, 12, tzinfo=zone)
+    notice.send_notice(
+        session,
+        patient_id=loan.patient_id,
+        staff=staff,
+        kind="notice",
+        opinion=Opinion.FREE_TEXT,
+        text=t(
+            "desk.extended_notice",
+            patient.locale,
+            serial=loan.serial,
+            day=timewords.day(noon, zone, patient.locale),
+        ),
+        now=now,
+        verb=CaseVerb.REMIND,
+    )
+
+
 def standings(
     session: Session, loans: Sequence[Issue], zone: ZoneInfo
 ) -> dict[int, Standing]:

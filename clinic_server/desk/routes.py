@@ -23,6 +23,7 @@ from clinic_server.deps import (
     WriteSession,
 )
 from clinic_server.desk import view
+from clinic_server.desk.terms import CURRENT, paragraphs
 from clinic_server.devices import service as devices
 from clinic_server.devices.models import Issue, UnitState
 from clinic_server.patients import service as patients
@@ -68,6 +69,7 @@ def fleet(
         span=lambda seconds: timewords.span(seconds, locale),
         clock=lambda at: timewords.day_clock(at, now, zone, locale),
         clock_now=timewords.clock(now, zone),
+        terms=paragraphs(CURRENT),
         now=now,
         patient_list=[
             {"id": one.id, "name": one.name, "mrn": one.mrn, "serial": out.get(one.id, "")}
@@ -99,6 +101,7 @@ class Scanned(BaseModel):
     due_on: date | None = None
     certificate: str = ""
     """Number of the wipe certificate that still holds."""
+    deposit_cny: int = 0
     battery_pct: int | None = None
     clock_drift_s: float | None = None
     stamps: dict[str, AwareDatetime] = Field(default_factory=dict)
@@ -130,6 +133,7 @@ def lookup(
             serial=loan.serial if loan else "",
             issue_id=loan.id if loan else None,
             due_on=loan.due_on if loan else None,
+            deposit_cny=loan.deposit_cny if loan else 0,
             stamps={
                 point.step: point.at
                 for point in devices.time_points(session, patient.id or 0)
@@ -151,6 +155,7 @@ def lookup(
     if loan is not None:
         holder = patients.patient_for(session, staff, loan.patient_id, now)
         answer.issue_id, answer.due_on = loan.id, loan.due_on
+        answer.deposit_cny = loan.deposit_cny
         answer.patient_id, answer.patient_name = holder.id, holder.name
     return answer
 
@@ -168,6 +173,8 @@ class IssueRequest(BaseModel):
     electrode_lot: Annotated[str, Field(max_length=32)] = ""
     deposit_cny: Annotated[int, Field(ge=0, le=100_000)] = 0
     terms_signed: bool = False
+    signed_by: Annotated[str, Field(max_length=64)] = ""
+    """Name of whoever signed the loan terms in force."""
 
 
 class Pairing(BaseModel):
@@ -211,6 +218,8 @@ def issue(
         },
         deposit_cny=body.deposit_cny,
         terms_signed=body.terms_signed,
+        terms_version=CURRENT if body.terms_signed else "",
+        terms_signed_by=body.signed_by.strip(),
         now=now,
         code_minutes=app.settings.pairing_code_min,
     )
@@ -273,6 +282,8 @@ class ReturnRequest(BaseModel):
     note: Annotated[str, Field(max_length=400)] = ""
     signed_by: Annotated[str, Field(max_length=64)] = ""
     """Name of whoever handed it back and signed."""
+    accessories_back: bool | None = None
+    deposit_back_cny: Annotated[int, Field(ge=0, le=100_000)] = 0
 
 
 class Returned(BaseModel):
@@ -288,7 +299,15 @@ def take_back(
 ) -> Returned:
     """Take a unit back."""
     loan = devices.return_(
-        session, issue_id, staff, body.condition, now, body.note, body.signed_by.strip()
+        session,
+        issue_id,
+        staff,
+        body.condition,
+        now,
+        body.note,
+        body.signed_by.strip(),
+        body.accessories_back,
+        body.deposit_back_cny,
     )
     return Returned(serial=loan.serial, returned_at=now)
 
@@ -325,6 +344,7 @@ class Wiped(BaseModel):
     """The paper that says so."""
 
     certificate: str
+    certificate_id: int
     wiped_at: AwareDatetime
 
 
@@ -332,7 +352,9 @@ class Wiped(BaseModel):
 def wiped(serial: Serial, session: WriteSession, staff: Nurse, now: ClockDep) -> Wiped:
     """Record that a unit's memory was erased; give the certificate's number."""
     paper = devices.wipe(session, serial, staff, now)
-    return Wiped(certificate=paper.number, wiped_at=paper.wiped_at)
+    return Wiped(
+        certificate=paper.number, certificate_id=paper.id or 0, wiped_at=paper.wiped_at
+    )
 
 
 class Admitted(BaseModel):

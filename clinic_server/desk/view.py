@@ -43,6 +43,7 @@ class LoanRow:
     patient_name: str
     patient_phone: str
     due_on: date
+    deposit_cny: int
     days_left: int
     """Negative: overdue."""
     enrolled: bool
@@ -194,6 +195,7 @@ def _loan(
         patient_name=patient.name,
         patient_phone=patient.phone,
         due_on=loan.due_on,
+        deposit_cny=loan.deposit_cny,
         days_left=(loan.due_on - today(now, zone)).days,
         enrolled=loan.enrolled_at is not None,
         age_s=(now - last_at).total_seconds() if last_at else None,

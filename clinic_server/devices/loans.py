@@ -21,10 +21,9 @@ from clinic_server.devices.models import (
 from clinic_server.errors import Conflict, Gone, NotFound, TooMany, Unprocessable
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Staff
+from clinic_server.staff.sites import within_reach
 
 MAX_LOAN = timedelta(days=400)
-MAX_PICTURE_BYTES = 3_000_000
-"""A photo that a browser has made smaller is a tenth of this."""
 MAX_PICTURES = 12
 """Per loan: somebody who draws again and again is stopped."""
 _MAGIC = {
@@ -188,6 +187,19 @@ def open_issues_of(session: Session, patients: Select[Any]) -> Sequence[Issue]:
         select(Issue)
         .where(col(Issue.returned_at).is_(None), col(Issue.patient_id).in_(patients))
         .order_by(col(Issue.due_on), col(Issue.id))
+    ).all()
+
+
+def loans_since(session: Session, since: datetime, reader: Staff) -> Sequence[Issue]:
+    """Give the loans of a person's site that lasted into the time since then."""
+    return session.exec(
+        select(Issue)
+        .join(Unit, col(Unit.serial) == col(Issue.serial))
+        .where(
+            within_reach(col(Unit.site_id), reader),
+            col(Issue.returned_at).is_(None) | (col(Issue.returned_at) >= since),
+        )
+        .order_by(col(Issue.id))
     ).all()
 
 

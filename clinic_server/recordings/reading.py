@@ -41,6 +41,22 @@ def latest_of_issues(session: Session, issue_ids: Collection[int]) -> dict[int, 
     return {row.issue_id: row for row in rows if row.issue_id is not None}
 
 
+def seconds_of_issues(
+    session: Session, issue_ids: Collection[int]
+) -> dict[int, tuple[float, float]]:
+    """Give what each loan has on disk and what its sample clocks ran, in seconds."""
+    rows = session.exec(
+        select(
+            Recording.issue_id,
+            func.sum(col(Recording.stored_samples) / col(Recording.fs_hz)),
+            func.sum(col(Recording.end_sample) / col(Recording.fs_hz)),
+        )
+        .where(col(Recording.issue_id).in_(issue_ids))
+        .group_by(col(Recording.issue_id))
+    )
+    return {loan: (float(stored), float(ran)) for loan, stored, ran in rows if loan}
+
+
 def newest_sample_at(recording: Recording) -> datetime | None:
     """Say when the newest stored sample was taken; None before the first one."""
     if recording.end_sample <= 0:

@@ -16,6 +16,7 @@ from sqlmodel import Session
 from analytics.holter import analyze_holter
 from clinic_server.alarms.models import AdviceRow, Alarm, AlarmKind, Tier
 from clinic_server.consults.models import ConsultRow
+from clinic_server.devices.models import LoanPicture, PictureKind
 from clinic_server.family import service as family
 from clinic_server.main import ROUTERS, system
 from clinic_server.plans.models import Plan, Task, WorkItem, WorkKind
@@ -32,11 +33,13 @@ PHYSICIAN = frozenset({"physician"})
 CLINICAL = frozenset({"physician", "nurse", "technician"})
 NURSING = frozenset({"physician", "nurse"})
 ADMIN = frozenset({"admin"})
-EVERYBODY = CLINICAL | ADMIN
+AUDITOR = frozenset({"auditor"})
+EVERYBODY = CLINICAL | ADMIN | AUDITOR | {"quality"}
 QUERY = {"q": MRN, "code": MRN, "first": 0, "end": 2500} | {
     "template": "after_pci",
     "starts_on": "2026-11-24",
 }
+OTHER_ROLES = ("nurse", "technician", "admin", "quality", "auditor")
 OPEN: frozenset[str] = frozenset({"open"})
 PHONE: frozenset[str] = frozenset({"phone"})
 
@@ -106,6 +109,7 @@ DOORS: dict[str, Door] = {
         },
     ),
     "GET /api/me/recordings/{recording_id}/screening": Door(PHONE, bound=True),
+    "GET /console/consults/{consult_id}": Door(CLINICAL, bound=True),
     "POST /console/consults/{consult_id}/answer": Door(
         PHYSICIAN, bound=True, body={"opinion": "observe", "text": "继续观察"}
     ),
@@ -165,6 +169,8 @@ DOORS: dict[str, Door] = {
     "GET /api/me/family": Door(PHONE),
     "POST /api/me/family": Door(PHONE, body={"label": "女儿", "level": 1, "days": 7}),
     "DELETE /api/me/family/{link_id}": Door(PHONE, bound=True),
+    "POST /api/me/family/{link_id}/level": Door(PHONE, bound=True, body={"level": 2}),
+    "GET /api/me/family/{link_id}/looks": Door(PHONE, bound=True),
     "POST /sign-out": Door(EVERYBODY),
     "GET /account": Door(EVERYBODY),
     "GET /console": Door(EVERYBODY),
@@ -232,6 +238,20 @@ DOORS: dict[str, Door] = {
         bound=True,
         body={"patient_id": 1, "name": "tachy_u_bpm", "value": 130},
     ),
+    "POST /console/patients/{patient_id}/export": Door(PHYSICIAN, bound=True),
+    "GET /admin": Door(ADMIN),
+    "GET /admin/people/{person_id}": Door(ADMIN),
+    "POST /admin/people": Door(ADMIN, body={}),
+    "POST /admin/people/{person_id}": Door(ADMIN, body={}),
+    "POST /admin/people/{person_id}/password": Door(ADMIN, body={}),
+    "POST /admin/people/{person_id}/sessions/{ref}/end": Door(ADMIN),
+    "POST /admin/sites": Door(ADMIN, body={}),
+    "GET /account/sessions": Door(EVERYBODY),
+    "POST /account/sessions/{ref}/end": Door(EVERYBODY),
+    "POST /account/password": Door(EVERYBODY, body={}),
+    "GET /audit": Door(AUDITOR),
+    "POST /audit/verify": Door(AUDITOR),
+    "GET /audit.csv": Door(AUDITOR),
     "POST /console/channels": Door(ADMIN, body={}),
     "POST /console/channels/{name}/test": Door(ADMIN),
     "POST /console/patients/{patient_id}/plan": Door(
@@ -273,7 +293,16 @@ DOORS: dict[str, Door] = {
     "GET /desk/reminders": Door(CLINICAL),
     "POST /desk/issues/{issue_id}/remind": Door(NURSING, bound=True, body={}),
     "GET /desk/labels.pdf": Door(CLINICAL),
+    "POST /desk/patients/{patient_id}/family-sheet": Door(NURSING, bound=True),
     "GET /desk/patients/{patient_id}/wristband.pdf": Door(CLINICAL, bound=True),
+    "POST /desk/issues/{issue_id}/extend": Door(
+        NURSING, bound=True, body={"due_on": "2026-12-20", "reason": "复诊推迟"}
+    ),
+    "GET /desk/issues/{issue_id}/papers": Door(CLINICAL, bound=True),
+    "PUT /desk/issues/{issue_id}/pictures/{kind}": Door(NURSING, bound=True),
+    "GET /desk/issues/{issue_id}/pictures/{kind}": Door(CLINICAL, bound=True),
+    "GET /desk/certificates/{certificate_id}": Door(CLINICAL),
+    "GET /desk/statistics": Door(CLINICAL),
     "GET /desk/import": Door(CLINICAL),
     "POST /desk/imports": Door(
         CLINICAL,
@@ -368,6 +397,8 @@ def house(clinic: Clinic) -> House:
         make.make_staff(session, "nurse", Role.NURSE)
         make.make_staff(session, "technician", Role.TECHNICIAN)
         make.make_staff(session, "admin", Role.ADMIN)
+        make.make_staff(session, "quality", Role.QUALITY)
+        make.make_staff(session, "auditor", Role.AUDITOR)
         patient = make.make_patient(session, own)
         assert patient.name == NAME
         stranger = make.make_patient(session, other, mrn="B0002", name="李秀英")
@@ -382,7 +413,7 @@ def house(clinic: Clinic) -> House:
         ids = _things(session, patient.id or 0, own.id or 0, phone.recording_id, issue_id)
     ids |= {"issue_id": issue_id, "serial": "AX-9"}
     names = {"own": "zhang", "other": "li"}
-    names |= {role: role for role in ("nurse", "technician", "admin")}
+    names |= {role: role for role in OTHER_ROLES}
     staff = {role: clinic.sign_in(name) for role, name in names.items()}
     return House(clinic, staff, phone, other_phone, ids)
 
@@ -465,7 +496,16 @@ def _things(
         asked_at=NOW,
         answer_by=NOW,
     )
-    session.add_all([advice, task, consult])
+    signature = LoanPicture(
+        issue_id=issue_id,
+        kind=PictureKind.ISSUE_SIGNATURE,
+        media_type="image/png",
+        sha256="0" * 64,
+        body=b"png",
+        at=NOW,
+        staff_id=staff_id,
+    )
+    session.add_all([advice, task, consult, signature])
     link, token = family.create_link(
         session,
         patient_id=patient_id,
@@ -486,6 +526,10 @@ def _things(
         "consult_id": consult.id,
         "item_id": work.id,
         "session_id": 1,
+        "person_id": staff_id,
+        "ref": "0" * 16,
+        "kind": "issue_signature",
+        "certificate_id": 1,
         "import_id": "0" * 8 + "-0000-4000-8000-" + "0" * 12,
         "number": 0,
         "link_id": link.id,
@@ -535,8 +579,8 @@ def test_another_phone_finds_nothing_of_this_patient(house: House) -> None:
             assert status < 500, (route, said)
 
 
-def test_the_other_team_and_the_administrator_learn_nothing(house: House) -> None:
-    for role in ("other", "admin"):
+def test_the_other_team_and_who_works_on_no_ward_learn_nothing(house: House) -> None:
+    for role in ("other", "admin", "quality", "auditor"):
         browser = house.staff[role]
         for route, door in DOORS.items():
             if door.roles in (OPEN, PHONE) or route == "POST /sign-out":

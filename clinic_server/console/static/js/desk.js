@@ -1,7 +1,8 @@
 // The device desk: a scan decides what happens; each flow is one side sheet.
 
-import { get, post, Refused } from "./api.js";
+import { get, post, put, Refused } from "./api.js";
 import { $, $$, h, say } from "./dom.js";
+import { signaturePad, smallPhoto } from "./signature.js";
 import { isChinese, t } from "./words.js";
 
 const scan = $("#scan");
@@ -12,7 +13,9 @@ const go = $("#sheet-go");
 const missing = $("#sheet-missing");
 const patients = JSON.parse($("#patients").textContent);
 const today = $("#desk").dataset.today;
+const terms = $("#desk").dataset.terms.split(" ");
 const LOAN_DAYS = [14, 7, 30];
+const EXTEND_DAYS = [7, 14, 30];
 const SIGNAL_S = 60;
 let signalTimer = null;
 let touched = false;
@@ -28,8 +31,8 @@ function complain(error) {
   problem.hidden = false;
 }
 
-function inDays(days) {
-  const date = new Date(`${today}T12:00:00Z`);
+function inDays(days, from = today) {
+  const date = new Date(`${from}T12:00:00Z`);
   date.setUTCDate(date.getUTCDate() + days);
   return date.toISOString().slice(0, 10);
 }
@@ -81,6 +84,30 @@ function tick(id, text) {
   return h("label", { class: "tick" }, h("input", { type: "checkbox", id }), text);
 }
 
+function field(id, label, input) {
+  return h("div", { class: "field" }, h("label", { for: id, text: label }), input);
+}
+
+/** Buttons of which one is pressed; `chosen()` gives its date. */
+function dayChoice(days, from) {
+  let due = inDays(days[0], from);
+  const buttons = days.map((n) => h("button", {
+    type: "button", class: "button", "aria-pressed": String(n === days[0]),
+    text: t("desk.for_days", { n, date: inDays(n, from).slice(5) }),
+    on: { click: (event) => {
+      due = inDays(n, from);
+      buttons.forEach((one) => one.setAttribute("aria-pressed", String(one === event.target)));
+    } },
+  }));
+  return { element: h("div", { class: "choices" }, ...buttons), chosen: () => due };
+}
+
+/** Keep a picture with a loan; nothing happens without one. */
+async function keepPicture(issueId, kind, image) {
+  const bytes = await image;
+  if (bytes) await put(`/desk/issues/${issueId}/pictures/${kind}`, bytes);
+}
+
 /** Lend a unit: checks, patient, accessories, date, signature. */
 function issueSheet(unit, chosen = null) {
   const serial = unit.serial;
@@ -89,28 +116,31 @@ function issueSheet(unit, chosen = null) {
       unit.refusals.map((code) => check(t(code, { serial }), "failed")), "", () => {});
     return;
   }
-  let due = inDays(LOAN_DAYS[0]);
   const free = patients.filter((one) => !one.serial);
   const who = h("select", { class: "input", id: "who" },
     h("option", { value: "", text: t("desk.choose_patient") }),
     ...free.map((one) => h("option", { value: one.id, text: `${one.name} · ${one.mrn}` })));
   if (chosen) who.value = String(chosen);
-  const days = LOAN_DAYS.map((n) => h("button", {
-    type: "button", class: "button", "aria-pressed": String(n === LOAN_DAYS[0]),
-    text: t("desk.for_days", { n, date: inDays(n).slice(5) }),
-    on: { click: (event) => {
-      due = inDays(n);
-      days.forEach((one) => one.setAttribute("aria-pressed", String(one === event.target)));
-    } },
-  }));
+  const days = dayChoice(LOAN_DAYS, today);
   const lot = h("input", { class: "input", id: "lot", maxlength: 32 });
+  const deposit = h("input", {
+    class: "input", id: "deposit", type: "number", min: 0, max: 100000, value: 0,
+    inputmode: "numeric",
+  });
+  const signer = h("input", { class: "input", id: "signer", maxlength: 64 });
+  const pad = signaturePad(() => update());
   const update = () => {
     const reasons = [];
     if (!who.value) reasons.push(t("desk.need.patient"));
     if (!$("#charger").checked) reasons.push(t("desk.need.accessories"));
-    if (!$("#terms").checked) reasons.push(t("desk.need.terms"));
+    if (!$("#terms").checked || !signer.value.trim()) reasons.push(t("desk.need.terms"));
     needs(reasons);
   };
+  const nameSigner = () => {
+    if (who.value) signer.value ||= who.selectedOptions[0].textContent.split(" · ")[0];
+  };
+  who.addEventListener("change", nameSigner);
+  nameSigner();
   open(t("desk.issue_title", { serial }), [
     h("h3", { text: t("desk.checks") }),
     check(t("desk.check.disinfected")),
@@ -121,21 +151,32 @@ function issueSheet(unit, chosen = null) {
     check(t("desk.check.clock_is", { s: Math.abs(unit.clock_drift_s).toFixed(1) }), "passed",
       t("desk.check.clock_limit")),
     check(t("desk.check.unbound")),
-    h("div", { class: "field" }, h("label", { for: "who", text: t("desk.col.patient") }), who),
+    field("who", t("desk.col.patient"), who),
     h("h3", { text: t("desk.accessories") }),
     tick("charger", t("desk.charger")),
-    h("div", { class: "field" }, h("label", { for: "lot", text: t("desk.lot") }), lot),
+    field("lot", t("desk.lot"), lot),
     h("h3", { text: t("desk.due") }),
-    h("div", { class: "choices" }, ...days),
+    days.element,
+    field("deposit", t("desk.deposit_yuan"), deposit),
+    h("h3", { text: t("desk.terms_title") }),
+    h("details", { class: "script" }, h("summary", { text: t("desk.terms_read") }),
+      h("ol", { class: "terms" }, ...terms.map((key) => h("li", { text: t(key) })))),
     tick("terms", t("desk.terms")),
+    field("signer", t("desk.papers.borrower"), signer),
+    pad.element,
   ], t("desk.issue_go"), async () => {
     const pairing = await post("/desk/issue", {
-      serial, patient_id: Number(who.value), due_on: due, charger: true,
+      serial, patient_id: Number(who.value), due_on: days.chosen(), charger: true,
       electrodes: 30, electrode_lot: lot.value.trim(), terms_signed: true,
+      signed_by: signer.value.trim(), deposit_cny: Number(deposit.value) || 0,
     });
+    // the code is shown once: a picture that was refused must not take it away
+    const refused = await keepPicture(pairing.issue_id, "issue_signature", pad.image())
+      .then(() => "", (error) => error.message);
     pairingSheet(pairing, serial, who.selectedOptions[0].textContent);
+    if (refused) say(missing, refused);
   }, t("desk.cancel"));
-  body.onchange = () => { touched = true; update(); };
+  body.onchange = body.oninput = () => { touched = true; update(); };
   update();
 }
 
@@ -167,27 +208,73 @@ function pairingSheet(pairing, serial, name) {
   }, 1000);
 }
 
-function returnSheet(issueId, serial, name) {
+function returnSheet(issueId, serial, name, deposit = 0) {
   const conditions = ["good", "worn", "damaged", "incomplete"];
   const select = h("select", { class: "input", id: "condition" },
     ...conditions.map((one) => h("option", { value: one, text: t(`desk.condition.${one}`) })));
   const note = h("input", { class: "input", id: "note", maxlength: 400 });
-  const signed = h("input", { class: "input", id: "signed-by", maxlength: 64,
-    on: { input: () => needs(signed.value.trim() ? [] : [t("desk.need.signature")]) } });
+  const signed = h("input", { class: "input", id: "signed-by", maxlength: 64 });
+  const given = h("input", {
+    class: "input", id: "deposit-back", type: "number", min: 0, max: deposit, value: deposit,
+    inputmode: "numeric",
+  });
+  const photo = h("input", {
+    class: "input", id: "photo", type: "file", accept: "image/*", capture: "environment",
+  });
+  const pad = signaturePad(() => {});
   open(t("desk.return_title", { serial, name }), [
     h("p", { text: t("desk.return_what") }),
-    h("div", { class: "field" }, h("label", { for: "condition", text: t("desk.condition") }), select),
-    h("div", { class: "field" }, h("label", { for: "note", text: t("desk.note") }), note),
-    h("div", { class: "field" },
-      h("label", { for: "signed-by", text: t("desk.signed_by") }), signed),
-  ], t("desk.return_go"), async () => {
+    field("condition", t("desk.condition"), select),
+    tick("parts-back", t("desk.parts_back")),
+    deposit ? field("deposit-back", t("desk.deposit_back_yuan", { n: deposit }), given) : null,
+    field("note", t("desk.note"), note),
+    field("photo", t("desk.photo"), photo),
+    field("signed-by", t("desk.signed_by"), signed),
+    pad.element,
+  ].filter(Boolean), t("desk.return_go"), async () => {
+    // pictures first: the return itself ends the sheet, and a lost picture can be taken again
+    if (photo.files.length) {
+      const small = await smallPhoto(photo.files[0]).catch(() => null);
+      if (!small) {
+        say(missing, t("devices.bad_picture"));
+        return;
+      }
+      await keepPicture(issueId, "return_photo", small);
+    }
+    await keepPicture(issueId, "return_signature", pad.image());
     await post(`/desk/issues/${issueId}/return`, {
       condition: select.value, note: note.value, signed_by: signed.value.trim(),
+      accessories_back: $("#parts-back").checked,
+      deposit_back_cny: deposit ? Number(given.value) || 0 : 0,
+    });
+    location.assign(`/desk/issues/${issueId}/papers`);
+  });
+  body.onchange = body.oninput = () => {
+    touched = true;
+    needs(signed.value.trim() ? [] : [t("desk.need.signature")]);
+  };
+  needs([t("desk.need.signature")]);
+}
+
+/** Move the due date: later, with a reason; the patient is told. */
+function extendSheet(issueId, serial, name, dueOn) {
+  const from = dueOn > today ? dueOn : today;
+  const days = dayChoice(EXTEND_DAYS, from);
+  const reason = h("input", { class: "input", id: "reason", maxlength: 200 });
+  open(t("desk.extend_title", { serial, name }), [
+    h("p", { text: t("desk.extend_what", { date: dueOn }) }),
+    h("h3", { text: t("desk.due") }),
+    days.element,
+    field("reason", t("desk.extend_reason"), reason),
+  ], t("desk.extend_go"), async () => {
+    await post(`/desk/issues/${issueId}/extend`, {
+      due_on: days.chosen(), reason: reason.value.trim(),
     });
     location.reload();
-  });
-  body.onchange = body.oninput = () => { touched = true; };
-  needs([t("desk.need.signature")]);
+  }, t("desk.cancel"));
+  const update = () => needs(reason.value.trim() ? [] : [t("desk.extend_reason")]);
+  body.oninput = () => { touched = true; update(); };
+  update();
 }
 
 const when = new Intl.DateTimeFormat(isChinese ? "zh-CN" : "en-GB", {
@@ -285,7 +372,7 @@ function patientSheet(found) {
     loan ? null : h("p", { class: "sec", text: t("desk.scan_unit_next",
       { name: found.patient_name }) }),
   ].filter(Boolean), loan ? t("desk.take_back_unit", { serial: found.serial }) : "", () => {
-    returnSheet(found.issue_id, found.serial, found.patient_name);
+    returnSheet(found.issue_id, found.serial, found.patient_name, found.deposit_cny);
   });
   needs([]);
   scansGoOn = true; // the unit's label may follow at once
@@ -297,7 +384,7 @@ async function scanned(text) {
   try {
     const found = await get(`/desk/lookup?scan=${encodeURIComponent(text)}`);
     if (found.kind === "patient") patientSheet(found);
-    else if (found.issue_id) returnSheet(found.issue_id, found.serial, found.patient_name);
+    else if (found.issue_id) returnSheet(found.issue_id, found.serial, found.patient_name, found.deposit_cny);
     else issueSheet(found, Number(scan.dataset.patient) || null);
   } catch (error) {
     complain(error);
@@ -328,7 +415,13 @@ addEventListener("keydown", (event) => {
 
 for (const button of $$("[data-return]")) {
   button.addEventListener("click", () =>
-    returnSheet(button.dataset.return, button.dataset.serial, button.dataset.name));
+    returnSheet(button.dataset.return, button.dataset.serial, button.dataset.name,
+      Number(button.dataset.deposit)));
+}
+for (const button of $$("[data-extend]")) {
+  button.addEventListener("click", () =>
+    extendSheet(button.dataset.extend, button.dataset.serial, button.dataset.name,
+      button.dataset.due));
 }
 for (const button of $$("[data-code]")) {
   button.addEventListener("click", async () => {
@@ -352,9 +445,11 @@ for (const button of $$("[data-wipe]")) {
   button.addEventListener("click", async () => {
     const serial = button.dataset.wipe;
     try {
-      const { certificate } = await post(`/desk/units/${serial}/wipe`);
-      button.replaceWith(h("b", { role: "status",
-        text: t("desk.wiped_ok", { serial, number: certificate }) }));
+      const paper = await post(`/desk/units/${serial}/wipe`);
+      button.replaceWith(h("a", {
+        role: "status", href: `/desk/certificates/${paper.certificate_id}`,
+        text: t("desk.wiped_ok", { serial, number: paper.certificate }),
+      }));
     } catch (error) {
       complain(error);
     }

@@ -1,0 +1,139 @@
+"""How the fleet was used: utilisation, returns, losses, and which unit records badly."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from sqlmodel import Session
+
+from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession
+from clinic_server.devices import service as devices
+from clinic_server.devices.loans import loans_since
+from clinic_server.devices.models import Issue, Unit, UnitState
+from clinic_server.recordings import reading
+from clinic_server.staff.auth import CsrfToken, DeskStaff
+from clinic_server.staff.models import Staff
+from clinic_server.templating import page
+
+router = APIRouter(include_in_schema=False)
+PERIOD = timedelta(days=90)
+DAY = timedelta(days=1)
+DAMAGED = frozenset({"damaged", "incomplete"})
+_GONE = frozenset({UnitState.LOST, UnitState.RETIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class UnitUse:
+    """One unit in the period."""
+
+    serial: str
+    model: str
+    state: UnitState
+    loans: int
+    out_days: float
+    worn_h_per_day: float | None
+    """Hours of ECG on disk per day out; None while it was not out."""
+    arrived: float | None
+    """Share of what its clock counted that is on disk; None without a recording."""
+    damaged: int
+    """Returns that were damaged or incomplete."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetUse:
+    """The fleet in the period."""
+
+    units: list[UnitUse]
+    """Those that lose most of what they record first, then those without a recording."""
+    utilisation: float | None
+    """Days out per day in the fleet, over units that are neither lost nor retired."""
+    returned: int
+    on_time: int
+    median_loan_days: float | None
+    lost: list[str]
+
+
+def fleet_use(session: Session, staff: Staff, now: datetime, zone: ZoneInfo) -> FleetUse:
+    """Count over the last `PERIOD`, for the site of one person."""
+    since = now - PERIOD
+    units = devices.all_units(session, staff)
+    loans: defaultdict[str, list[Issue]] = defaultdict(list)
+    for loan in loans_since(session, since, staff):
+        loans[loan.serial].append(loan)
+    ids = [loan.id or 0 for some in loans.values() for loan in some]
+    seconds = reading.seconds_of_issues(session, ids)
+    rows = [_use(unit, loans[unit.serial], seconds, since, now) for unit in units]
+    kept = {unit.serial: unit for unit in units if unit.state not in _GONE}
+    owned = sum((now - max(since, one.created_at)) / DAY for one in kept.values())
+    out = sum(row.out_days for row in rows if row.serial in kept)
+    back = [one for some in loans.values() for one in some if one.returned_at is not None]
+    lengths = [(one.returned_at - one.issued_at) / DAY for one in back if one.returned_at]
+    return FleetUse(
+        units=sorted(rows, key=_worst_first),
+        utilisation=out / owned if owned > 0 else None,
+        returned=len(back),
+        on_time=sum(
+            one.returned_at is not None
+            and one.returned_at.astimezone(zone).date() <= one.due_on
+            for one in back
+        ),
+        median_loan_days=median(lengths) if lengths else None,
+        lost=[unit.serial for unit in units if unit.state is UnitState.LOST],
+    )
+
+
+def _use(
+    unit: Unit,
+    loans: Sequence[Issue],
+    seconds: dict[int, tuple[float, float]],
+    since: datetime,
+    now: datetime,
+) -> UnitUse:
+    out = sum(
+        ((loan.returned_at or now) - max(since, loan.issued_at)) / DAY for loan in loans
+    )
+    known = [seconds[loan.id or 0] for loan in loans if loan.id in seconds]
+    stored = sum(one for one, _ in known)
+    ran = sum(one for _, one in known)
+    return UnitUse(
+        serial=unit.serial,
+        model=unit.model,
+        state=unit.state,
+        loans=len(loans),
+        out_days=out,
+        worn_h_per_day=stored / 3600 / out if out > 0 else None,
+        arrived=stored / ran if ran > 0 else None,
+        damaged=sum(loan.return_condition in DAMAGED for loan in loans),
+    )
+
+
+def _worst_first(row: UnitUse) -> tuple[bool, float, str]:
+    return row.arrived is None, row.arrived or 0.0, row.serial
+
+
+@router.get("/desk/statistics")
+def statistics(
+    request: Request,
+    app: AppDep,
+    session: ReadSession,
+    staff: DeskStaff,
+    csrf: CsrfToken,
+    now: ClockDep,
+    locale: LocaleDep,
+) -> HTMLResponse:
+    """Show how the fleet was used, the worst unit first."""
+    use = fleet_use(session, staff, now, ZoneInfo(app.settings.time_zone))
+    return page(
+        request,
+        "desk_statistics.html",
+        locale=locale,
+        viewer=staff,
+        csrf=csrf,
+        use=use,
+        days=PERIOD.days,
+    )
