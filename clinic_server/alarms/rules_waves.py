@@ -29,6 +29,10 @@ STEADY = 0.05
 WIDE_QRS_MS = 120.0
 QT_HYSTERESIS_MS = 10.0
 QT_FRESH_S = 300.0
+QT_SPREAD_MS = 40.0
+"""Between the quartiles of ten minutes: more is a T end that cannot be measured."""
+LATE_T_MS = 420.0
+"""An end of T later than this, at 60/min, is too doubtful to say what fell on it."""
 R_ON_T_SURE = 0.8
 SHORTEST_RR_MS = 200.0
 HOUR_S, DAY_S = 3600.0, 86400.0
@@ -45,7 +49,9 @@ def waves(work: Work, found: Waves) -> None:
     """Take one measured stretch."""
     if found.t_peak_ms is not None and found.t_end_ms is not None:
         middle_ms = (found.t_peak_ms + found.t_end_ms) / 2
-        work.memory["t_fall"] = [int(found.end_sample), round(middle_ms)]
+        latest_ms = LATE_T_MS * (found.rr_ms / 1000.0) ** 0.5
+        fall_ms = round(min(middle_ms, latest_ms))
+        work.memory["t_fall"] = [int(found.end_sample), fall_ms]
     _st(work, found)
     _qt(work, found)
 
@@ -166,7 +172,11 @@ def _qt(work: Work, found: Waves) -> None:
         rows[-1][2] = found.qt_ms / (found.rr_ms / 1000.0) ** (1 / 3)
     begin = int(found.end_sample) - round(QT_STRETCHES * 30.0 * work.fs)
     known = [row[2] for row in rows if row[2] is not None and row[0] > begin]
-    if len(known) < QT_KNOWN:
+    known.sort()
+    if (
+        len(known) < QT_KNOWN
+        or known[3 * len(known) // 4] - known[len(known) // 4] > QT_SPREAD_MS
+    ):
         work.memory["qtc_ms"] = None
         return
     qtc_ms = median(known)
