@@ -71,5 +71,10 @@ def settings_here() -> Settings:
     return Settings(data_dir=Path(own) / "phones") if own else Settings()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run it."""
     ft.run(Standalone(settings_here()).open, no_cdn=True)
+
+
+if __name__ == "__main__":
+    main()
