@@ -130,7 +130,7 @@ def walks_of(hours: float, n: int, rng: np.random.Generator) -> list[tuple[float
     return [(float(a), float(a + b)) for a, b in zip(begins, lengths, strict=True)]
 
 
-async def wear(air: FlatAir, monitor: Monitor, n_samples: int) -> BlePatch:
+async def wear(clinic, air: FlatAir, monitor: Monitor, n_samples: int) -> BlePatch:
     """Play the day; returns when nothing is missing."""
     patch = BlePatch(
         air,
@@ -147,6 +147,7 @@ async def wear(air: FlatAir, monitor: Monitor, n_samples: int) -> BlePatch:
     while air.measured < n_samples or patch.missing_samples:
         busy = patch._events.qsize() > MOST_WAITING
         air.step(0 if busy else min(step_n, n_samples - air.measured))
+        clinic.clock.now = true_time(air.measured)  # a phone may send so much at a time
         # a link that broke is looked for in real time: let it be seen before the day ends
         seen = patch.state is not None and patch.state.next_sample >= n_samples
         waits = busy or (air.measured == n_samples and not seen)
@@ -159,7 +160,9 @@ async def wear(air: FlatAir, monitor: Monitor, n_samples: int) -> BlePatch:
     return patch
 
 
-def play(clinic, ward, folder, hours: float, n_walks: int) -> dict[str, float]:
+def play(
+    clinic, ward, folder, hours: float, n_walks: int, segment_s: float
+) -> dict[str, float]:
     rng = np.random.default_rng(24)
     n_samples = round(hours * 3600 * FS_HZ)
     air = FlatAir(walks_of(hours, n_walks, rng), rng)
@@ -171,7 +174,7 @@ def play(clinic, ward, folder, hours: float, n_walks: int) -> dict[str, float]:
         spool,
         clock=air.now,
         mono_s=lambda: air.measured / TRUE_HZ,
-        segment_s=20.0,
+        segment_s=segment_s,
         max_s=86_400.0,
         on_change=uplink.ring,
     )
@@ -179,8 +182,9 @@ def play(clinic, ward, folder, hours: float, n_walks: int) -> dict[str, float]:
 
     async def run() -> BlePatch:
         sending = asyncio.create_task(uplink.run())
-        patch = await wear(air, monitor, n_samples)
-        while spool.backlog().segments:  # noqa: ASYNC110
+        patch = await wear(clinic, air, monitor, n_samples)
+        while spool.backlog().segments:
+            clinic.clock.forward(seconds=1)
             await asyncio.sleep(0.05)
         sending.cancel()
         await asyncio.wait([sending])
@@ -229,7 +233,7 @@ def compare(clinic, rid: str, n_samples: int) -> float:
 def test_two_hours_with_thirty_disconnections_are_complete_and_on_time(
     clinic, ward, tmp_path
 ):
-    figures = play(clinic, ward, tmp_path, 2.0, 30)
+    figures = play(clinic, ward, tmp_path, 2.0, 30, 20.0)
     assert figures["worst_ms"] < 20
     assert figures["drift_ppm"] == pytest.approx(PPM, abs=5)
 
@@ -238,7 +242,7 @@ def test_two_hours_with_thirty_disconnections_are_complete_and_on_time(
 def test_a_day_with_200_disconnections_is_complete_and_on_time(
     clinic, ward, tmp_path, capsys
 ):
-    figures = play(clinic, ward, tmp_path, 24.0, 200)
+    figures = play(clinic, ward, tmp_path, 24.0, 200, 60.0)
     with capsys.disabled():
         print(figures)  # noqa: T201 - what a bench is asked for
     assert figures["worst_ms"] < 20
