@@ -21,6 +21,7 @@ from clinic_server.analysis.canary import Canary
 from clinic_server.analysis.live import LiveAnalysis
 from clinic_server.analysis.wearer import WearerWatch
 from clinic_server.bus import Bus
+from clinic_server.console import admission_pages as console_admission_pages
 from clinic_server.consents import routes as consents_routes
 from clinic_server.console import boards as console_boards
 from clinic_server.console import consult_pages as console_consults
@@ -88,6 +89,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     console_consults.router,
     console_limits.router,
     console_pages.router,
+    console_admission_pages.router,
     console_plan_pages.router,
     console_visit_pages.router,
     console_ward_pages.router,

@@ -29,7 +29,6 @@ from clinic_server.devices.models import Issue, UnitState
 from clinic_server.patients import service as patients
 from clinic_server.patients.service import Admission
 from clinic_server.recordings import service as recordings
-from clinic_server.staff import service as staff_service
 from clinic_server.staff.auth import CsrfToken, DeskStaff, Nurse
 from clinic_server.templating import page
 
@@ -74,10 +73,6 @@ def fleet(
         patient_list=[
             {"id": one.id, "name": one.name, "mrn": one.mrn, "serial": out.get(one.id, "")}
             for one in desk.patients
-        ],
-        physicians=[
-            {"id": one.id, "name": one.name}
-            for one in staff_service.physicians(session, staff)
         ],
     )
 

@@ -323,6 +323,13 @@ DOORS: dict[str, Door] = {
         NURSING, bound=True, body={"condition": "good"}
     ),
     "POST /desk/patients": Door(NURSING, body={}),
+    "GET /desk/admit": Door(NURSING),
+    "GET /desk/patients/{patient_id}/file": Door(NURSING, bound=True),
+    "POST /desk/patients/{patient_id}/file": Door(
+        NURSING,
+        bound=True,
+        body={"name": NAME, "sex": "M", "born_on": "1958-04-02", "attending_id": 1},
+    ),
     "POST /desk/patients/{patient_id}/stamp/{step}": Door(NURSING, bound=True, body={}),
     "POST /desk/units/{serial}/state": Door(NURSING, body={"state": "testing"}),
     "POST /desk/units/{serial}/wipe": Door(NURSING, body={}),

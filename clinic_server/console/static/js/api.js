@@ -9,6 +9,7 @@ export class Refused extends Error {
     super(problem.title || t("common.failed"));
     this.status = status;
     this.code = problem.code || "";
+    this.params = problem.params || {};
   }
 }
 

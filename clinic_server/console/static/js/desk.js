@@ -301,42 +301,6 @@ async function remindersSheet() {
   say(missing, "");
 }
 
-const TEXT_FIELDS = ["mrn", "name", "phone", "emergency_name", "emergency_relation",
-  "emergency_phone", "diagnosis", "procedure", "drugs"];
-
-function admitSheet() {
-  const physicians = JSON.parse($("#patients").dataset.physicians || "[]");
-  const input = (name, type = "text") => h("div", { class: "field" },
-    h("label", { for: `f-${name}`, text: t(`desk.field.${name}`) }),
-    h("input", { class: "input", id: `f-${name}`, type }));
-  const choice = (name, options) => h("div", { class: "field" },
-    h("label", { for: `f-${name}`, text: t(`desk.field.${name}`) }),
-    h("select", { class: "input", id: `f-${name}` },
-      ...options.map(([value, text]) => h("option", { value, text }))));
-  open(t("desk.admit_title"), [
-    input("mrn"), input("name"),
-    choice("sex", [["F", t("desk.female")], ["M", t("desk.male")]]),
-    input("born_on", "date"),
-    choice("attending_id", physicians.map((one) => [one.id, one.name])),
-    input("diagnosis"), input("procedure"), input("procedure_on", "date"), input("drugs"),
-    input("phone", "tel"), input("emergency_name"), input("emergency_relation"),
-    input("emergency_phone", "tel"),
-  ], t("desk.admit_go"), async () => {
-    const value = (name) => $(`#f-${name}`).value.trim();
-    const fields = Object.fromEntries(TEXT_FIELDS.map((name) => [name, value(name)]));
-    await post("/desk/patients", {
-      ...fields, sex: value("sex"), born_on: value("born_on"),
-      attending_id: Number(value("attending_id")),
-      procedure_on: value("procedure_on") || null, discharged_on: today,
-    });
-    location.reload();
-  });
-  const update = () => needs(["mrn", "name", "born_on"].filter((name) => !$(`#f-${name}`).value)
-    .map((name) => t(`desk.field.${name}`)));
-  body.oninput = () => { touched = true; update(); };
-  update();
-}
-
 /** The wristband: stamp the step, then go on with the loan. */
 function patientSheet(found) {
   const stamp = (step) => {
@@ -475,7 +439,6 @@ for (const select of $$("[data-work]")) {
     if (select.value) finish(select.dataset.work.split(","), select.value);
   });
 }
-$("#admit").addEventListener("click", admitSheet);
 $("#reminders").addEventListener("click", () => remindersSheet().catch(complain));
 
 // Twelve states as filters: one at a time, the due list when none is chosen.
