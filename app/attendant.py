@@ -17,7 +17,7 @@ from app.reminders import Ring
 from app.state import PhoneView
 from app.training import Pace
 
-EVERY_S = 1.0
+EVERY_S = 5.0
 
 
 class Told(Protocol):

@@ -356,6 +356,35 @@ def test_sos_is_held_followed_and_answered(world, screen):
     _await_reply(world, alarm_id, "understood")
 
 
+CALLS = "SELECT id FROM alarm WHERE code='alarms.sos'"
+
+
+def test_help_is_asked_for_without_a_network_and_goes_out_with_one(world, screen):
+    screen.awaits("监护进行中", 60)
+    with world.db.read() as session:
+        before = len(session.execute(text(CALLS)).all())
+    world.network(up=False)
+    try:
+        screen.hold(SOS, 2600)
+        screen.awaits("正在求助")
+        screen.awaits("没有网络，等着发出", 40)
+        screen.awaits("打 120")
+        shot(screen, "sos-offline-zh")
+        screen.press("按错了，取消")
+        screen.awaits("不舒服，记下来")
+        screen.hold(SOS, 2600)
+        screen.awaits("没有网络，等着发出", 40)
+    finally:
+        world.network(up=True)
+    _count(world, CALLS, before + 1)
+    screen.awaits("医院给意见", 30)
+    screen.press("按错了，取消")
+    screen.awaits("可能会打电话确认")
+    screen.press("回到首页")
+    with world.db.read() as session:
+        assert len(session.execute(text(CALLS)).all()) == before + 1, "one, not two"
+
+
 def _open_sos(world: World) -> int:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:

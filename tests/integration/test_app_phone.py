@@ -190,6 +190,25 @@ def test_with_nothing_left_to_send_a_return_erases_by_itself(desk: Desk) -> None
     assert (view.enrolled, view.returned) == (False, True)
 
 
+def test_a_full_phone_says_so_and_goes_on_when_there_is_room(desk: Desk) -> None:
+    phone = a_phone(desk, desk.code)
+    room = phone.spool._quota_bytes
+
+    def fill(quota_bytes: int) -> bool:
+        phone.spool._quota_bytes = quota_bytes
+        return True
+
+    live(
+        phone,
+        sent(phone),
+        lambda: fill(0),
+        lambda: status_of(phone.view()) is Status.NO_ROOM,
+        lambda: fill(room),
+        lambda: status_of(phone.view()) is not Status.NO_ROOM,
+        sent(phone),
+    )
+
+
 @pytest.mark.parametrize("off", [timedelta(hours=-9), timedelta(hours=30)])
 def test_a_wrong_clock_is_seen_and_what_is_said_has_the_right_time(
     desk: Desk, off: timedelta
