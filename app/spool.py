@@ -20,7 +20,6 @@ from app.erasing import erase
 from app.errors import SpoolDamaged, SpoolFull
 from clinic_server.wire.ecg import RecordingCreate, UploadState
 from sensors.patch import Kept, Places
-from sensors.ranges import SampleRanges
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS recording (
@@ -177,14 +176,15 @@ class Spool:
         known = self._clocks(serial)
         if not known:
             return None
-        stored = SampleRanges()
+        stored: list[tuple[int, int]] = []
         with self._lock:
             for clock, *_ in known:
                 rows = self._db.execute(
-                    "SELECT first_sample, end_sample FROM stored WHERE rid=?", (clock.rid,)
+                    "SELECT first_sample-?, end_sample-? FROM stored WHERE rid=?"
+                    " ORDER BY first_sample",
+                    (clock.shift, clock.shift, clock.rid),
                 )
-                for first, end in rows:
-                    stored.add(first - clock.shift, end - clock.shift)
+                stored += rows
         *_, (_, places, heard_at) = known
         begin_sample = known[0][0].device_first
         return Kept(places, begin_sample, tuple(stored), heard_at)

@@ -1,7 +1,9 @@
 """Frames become segments on the recording's own clock; a full phone is said, not hidden."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +12,15 @@ from app.heart_rate import HeartRateMeter, Trust
 from app.monitor import Monitor, TraceRing
 from app.recorder import Recorder
 from app.spool import Spool
-from clinic_server.wire.ecg import SegmentHeader, UploadState, decode_segment
-from sensors.frames import EcgFrame, GapCause, PatchInfo
+from clinic_server.wire.ecg import (
+    FittedClock,
+    SegmentHeader,
+    UploadState,
+    decode_segment,
+)
+from sensors.clock import ClockFit
+from sensors.frames import EcgFrame, GapCause, PatchEvent, PatchInfo
+from sensors.patch import Kept
 from sensors.virtual.hearts import named_heart
 from sensors.virtual.patch import VirtualPatch, Wear
 
@@ -39,8 +48,8 @@ def spool(tmp_path):
     spool.close()
 
 
-def make_recorder(spool: Spool, wall: Wall, **more: float) -> Recorder:
-    options = {"segment_s": 1.0, "max_s": 86_400.0} | more
+def make_recorder(spool: Spool, wall: Wall, **more: Any) -> Recorder:
+    options: dict[str, Any] = {"segment_s": 1.0, "max_s": 86_400.0} | more
     return Recorder(spool, INFO, clock=wall, mono_s=lambda: 1.0, **options)
 
 
@@ -109,6 +118,74 @@ def test_a_restart_goes_on_with_the_recording_on_the_clock(spool, wall):
     (done,) = second.flush()
     assert (done.rid, done.seq) == (rid, 1)
     assert done.first_sample == 250 + 10 * 250
+
+
+class Counting:
+    """A patch that counts on while no app listens."""
+
+    clock: ClockFit | None = None
+
+    def places(self) -> tuple[tuple[int, int], ...]:
+        return ((7, -1000),)
+
+    async def connect(self) -> PatchInfo:
+        return INFO
+
+    async def events(self) -> AsyncIterator[PatchEvent]:
+        return
+        yield
+
+    async def close(self) -> None:
+        return
+
+    def resume(self, kept: Kept) -> None:
+        raise NotImplementedError
+
+
+def test_a_patch_that_counts_on_is_placed_by_its_counter_and_not_by_the_clock(spool, wall):
+    recorder = make_recorder(spool, wall, lasting=Counting())
+    for at in range(400, 900, 50):
+        recorder.add(frame(at, wall))
+    recorder.flush()
+    recorder.add(frame(900, wall))  # killed before this is on the disk
+    kept = spool.kept(INFO.serial)
+    assert kept == Kept(((7, -1000),), 400, ((400, 900),), wall.now)
+    wall.now += timedelta(hours=3)  # the phone's clock is wrong: nobody asks it
+    again = make_recorder(spool, wall, lasting=Counting())
+    again.gap(GapCause.LINK)
+    done = again.add(frame(2000, wall)) + again.flush()
+    assert [(one.rid, one.first_sample) for one in done] == [(recorder.rid, 1600)]
+    filled = again.add(frame(900, wall, n=1100), late=True) + again.flush()
+    assert sum(len(one.counts) for one in filled) == 1100
+    again_kept = spool.kept(INFO.serial)
+    assert again_kept is not None
+    assert again_kept.stored == ((400, 2050),)
+    assert spool.kept("another unit") is None
+
+
+def test_a_pause_over_midnight_is_filled_on_both_days(spool, wall):
+    recorder = make_recorder(spool, wall, max_s=10.0, lasting=Counting())
+    for at in range(0, 2600, 50):
+        recorder.add(frame(at, wall, value=at))
+    recorder.flush()
+    again = make_recorder(spool, wall, max_s=10.0, lasting=Counting())
+    again.add(frame(4000, wall))
+    late = again.add(frame(2450, wall, n=200), late=True) + again.flush_late()
+    first_day, second_day = (one.rid for one in spool.clocks(INFO.serial))
+    placed = {(one.rid, one.first_sample, len(one.counts)) for one in late}
+    assert placed == {(first_day, 2450, 50), (second_day, 0, 150)}
+
+
+def test_a_segment_says_now_and_then_how_the_patchs_clock_runs(spool, wall):
+    patch = Counting()
+    patch.clock = ClockFit(250.025, 100.0, wall.now, span_s=600.0)
+    recorder = make_recorder(spool, wall, lasting=patch)
+    for at in range(1000, 1000 + 70 * 250, 50):
+        recorder.add(frame(at, wall))
+    recorder.flush()
+    said = [header.clock for header in bodies(spool) if header.clock]
+    start_at = patch.clock.at(1000)
+    assert said == [FittedClock(start_at=start_at, fs_hz=250.025, span_s=600.0)] * 2
 
 
 def test_a_clock_set_back_never_overwrites(spool, wall):
