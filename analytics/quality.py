@@ -179,15 +179,9 @@ def _is_mains(bend: Leads, fs: float) -> Flags:
 
 
 def second_ranks(
-    seconds: Seconds,
-    amplitude_mv: NDArray[np.float64],
-    again_mv: NDArray[np.float64],
+    seconds: Seconds, amplitude_mv: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
-    """Grade seconds (0 = A … 3 = X) against the QRS amplitude, and say why.
-
-    ``again_mv`` is the height that comes again: under 40/min the usual second holds no
-    QRS, and one that does is not electrode motion.
-    """
+    """Grade seconds (0 = A … 3 = X) against the QRS amplitude, and say why."""
     amplitude = np.maximum(amplitude_mv, _LEAST_MV)
     noise = seconds.noise_mv / amplitude
     shift = seconds.shift_mv / amplitude
@@ -205,8 +199,7 @@ def second_ranks(
     worse(shift > _BASELINE_B, 1, NoiseCause.BASELINE)
     worse(shift > _BASELINE_C, 2, NoiseCause.BASELINE)
     worse(
-        (seconds.span_mv > _MOTION * np.maximum(amplitude, again_mv))
-        & (seconds.span_mv > 1.0),
+        (seconds.span_mv > _MOTION * amplitude) & (seconds.span_mv > 1.0),
         2,
         NoiseCause.MOTION,
     )
@@ -233,11 +226,8 @@ def grade_windows(seconds: Seconds, width: int) -> list[Graded]:
     rows = np.arange(count)
     low = spans[rows, np.maximum(there - 1, 0) // 2]
     high = spans[rows, np.minimum(there // 2, width - 1)]
-    amplitude = np.where(there > 0, (low + high) / 2.0, 1.0)
-    again = _again(spans, there)
-    rank, cause = second_ranks(
-        seconds, np.repeat(amplitude, width), np.repeat(again, width)
-    )
+    amplitude = _amplitude(spans, there, (low + high) / 2.0)
+    rank, cause = second_ranks(seconds, np.repeat(amplitude, width))
     rank, cause = rank.reshape(count, width), cause.reshape(count, width)
     order = np.argsort(-rank, axis=1, kind="stable")
     sorted_rank = np.take_along_axis(rank, order, axis=1)
@@ -328,17 +318,23 @@ def usable_seconds(seconds: Seconds) -> Flags:
     view = np.sort(np.lib.stride_tricks.sliding_window_view(padded, WINDOW_S), axis=1)
     there = np.isfinite(view).sum(axis=1)
     rows = np.arange(span.size)
-    amplitude = np.where(there > 0, view[rows, np.maximum(there - 1, 0) // 2], 1.0)
-    rank, _ = second_ranks(seconds, amplitude, _again(view, there))
+    amplitude = _amplitude(view, there, view[rows, np.maximum(there - 1, 0) // 2])
+    rank, _ = second_ranks(seconds, amplitude)
     return np.asarray(rank < 2)
 
 
-def _again(ordered: NDArray[np.float64], there: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Third highest of each row if it is nearly as high as the second, else 0."""
+def _amplitude(
+    ordered: NDArray[np.float64], there: NDArray[np.int64], middle: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Height of QRS: of the middle second, or of what comes again far above it.
+
+    Under 40/min the usual second holds no QRS, and one that does is no motion.
+    """
     rows = np.arange(there.size)
     second = ordered[rows, np.maximum(there - 2, 0)]
     third = ordered[rows, np.maximum(there - 3, 0)]
-    return np.where((there >= 3) & (third >= _AGAIN * second), third, 0.0)
+    again = (there >= 3) & (third >= _AGAIN * second) & (third > _MOTION * middle)
+    return np.where(there > 0, np.where(again, third, middle), 1.0)
 
 
 def beats_on(good: Flags, at_second: NDArray[np.int64]) -> tuple[Flags, Flags]:

@@ -25,8 +25,8 @@ P_EVIDENCE: Final = 0.6  # mean correlation of single P waves with their average
 DROPPED: Final = 1.35  # of the ordinary interval from which a beat may have been dropped
 ORDINARY: Final = (16, 0.3)  # beats around, and their quantile: in 3:2 block a third drop
 P_MATCH: Final = 0.85  # correlation of a wave in the gap with the conducted P wave
-AFTER_T_S: Final = 0.04  # s after T before anything is taken for P
-ALONE_MATCH: Final = 0.92  # the same where a single beat was dropped
+AFTER_T_S: Final = 0.05  # s after T before anything is taken for the peak of P
+FEW, FEW_MATCH = 3, 0.92  # the same where fewer beats than that were dropped
 SLACK: Final = 0.15  # of PP that a dropped P wave may be out of place
 MOSTLY: Final = 0.6  # of the intervals that must hold a second P wave: 2:1 conduction
 LEAST: Final = 6  # such intervals at least
@@ -174,7 +174,7 @@ def _extra_waves(
     Of several dropped in one interval the worst counts. Waves must stand behind T and
     divide the way from P to P evenly; 0 where they do not.
     """
-    fs, size = beats.fs, wave.shape.size
+    fs = beats.fs
     end = beats.sample[which] - round(wave.peak_s * fs)
     begin = beats.sample[which - 1] - round(wave.peak_s * fs)
     drops = np.maximum(np.round(beats.rr_s[which] / ordinary) - 1.0, 1.0)
@@ -184,7 +184,7 @@ def _extra_waves(
         pp = (end - begin) / (drops + 1.0)
         low = np.maximum(
             begin + (i - SLACK) * pp,
-            beats.sample[which - 1] + (wave.t_end_s + AFTER_T_S) * fs + size / 2,
+            beats.sample[which - 1] + (wave.t_end_s + AFTER_T_S) * fs,
         )
         high = begin + (i + SLACK) * pp
         best = _best(ecg_mv, low, high, wave)
@@ -272,7 +272,8 @@ def _joined(found: list[Episode], beats: BeatArrays) -> list[Episode]:
     out: list[Episode] = []
     for first, end in spans:
         inside = [e for e in found if first <= e.onset_sample < end]
-        if len(inside) == 1 and inside[0].evidence["p_evidence"] < ALONE_MATCH:
+        sure = float(np.mean([e.evidence["p_evidence"] for e in inside]))
+        if len(inside) < FEW and sure < FEW_MATCH:
             continue
         # Of a stretch with drops of several types, most decide.
         kinds = [kind for e in inside for kind in TYPES if kind in e.evidence]

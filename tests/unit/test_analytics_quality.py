@@ -104,3 +104,17 @@ def test_a_bad_second_takes_its_beats_and_intervals_along() -> None:
     usable, quiet = quality.beats_on(good, np.array([0, 1, 2, 3]))
     assert usable.tolist() == [True, True, False, True]
     assert quiet.tolist() == [False, True, False, False]
+
+
+def test_wide_escape_beats_at_thirty_a_minute_are_no_electrode_motion() -> None:
+    at = np.arange(int(60 * FS)) / FS
+    ecg = np.random.default_rng(3).normal(0.0, 0.004, at.size)
+    for beat in np.arange(0.7, 60.0, 2.0):
+        ecg += 1.2 * np.exp(-0.5 * ((at - beat) / 0.035) ** 2)
+    seconds = quality.measure_seconds(ecg, FS)
+    assert quality.usable_seconds(seconds)[10:].all()
+    assert {w.grade for w in quality.assess_quality(ecg, FS)} <= {Grade.A, Grade.B}
+    # A single second as high again among them is motion still.
+    ecg[int(40 * FS) : int(40.4 * FS)] += np.linspace(0.0, 12.0, int(0.4 * FS))
+    again = quality.usable_seconds(quality.measure_seconds(ecg, FS))
+    assert not again[40]
