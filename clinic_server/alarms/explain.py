@@ -44,6 +44,13 @@ def why(alarm: Alarm) -> list[Reason]:
     elif "rr_irregularity" in seen:
         percent = _percent(seen["rr_irregularity"])
         lines.append(Reason("alarms.why_irregular", {"percent": percent}))
+    if "st_mv" in seen:
+        lines.append(Reason("alarms.why_st", {"mv": round(abs(seen["st_mv"]), 2)}))
+    if "qtc_ms" in seen:
+        lines.append(Reason("alarms.why_qtc", {"qtc_ms": round(seen["qtc_ms"])}))
+    if "p_evidence" in seen:
+        percent = _percent(seen["p_evidence"])
+        lines.append(Reason("alarms.why_p", {"percent": percent}))
     if "count" in seen or "per_min" in seen:
         lines.append(Reason("alarms.why_count", {"rule": alarm.rule}))
     if "place" in seen:
@@ -74,6 +81,14 @@ _DOUBTS: Mapping[str, tuple[str, ...]] = {
     "alarms.preexcited_af": ("alarms.doubt_aberrancy",),
     "alarms.pvc_burst": ("alarms.doubt_aberrancy", "alarms.doubt_motion"),
     "alarms.couplets": ("alarms.doubt_aberrancy",),
+    "alarms.r_on_t": ("alarms.doubt_aberrancy", "alarms.doubt_motion"),
+    "alarms.st_depression": ("alarms.doubt_position", "alarms.doubt_conduction"),
+    "alarms.st_elevation": ("alarms.doubt_position", "alarms.doubt_conduction"),
+    "alarms.st_possible": ("alarms.doubt_position", "alarms.doubt_conduction"),
+    "alarms.long_qt": ("alarms.doubt_t_end",),
+    "alarms.long_qt_ectopy": ("alarms.doubt_t_end",),
+    "alarms.block_second": ("alarms.doubt_p_wave", "alarms.doubt_blocked_early"),
+    "alarms.block_third": ("alarms.doubt_p_wave",),
 }
 
 
