@@ -21,8 +21,8 @@ from clinic_server.analysis.canary import Canary
 from clinic_server.analysis.live import LiveAnalysis
 from clinic_server.analysis.wearer import WearerWatch
 from clinic_server.bus import Bus
-from clinic_server.console import admission_pages as console_admission_pages
 from clinic_server.consents import routes as consents_routes
+from clinic_server.console import admission_pages as console_admission_pages
 from clinic_server.console import boards as console_boards
 from clinic_server.console import consult_pages as console_consults
 from clinic_server.console import diary_pages as console_diary_pages
@@ -221,6 +221,7 @@ def create_app(
         docs_url=None,  # the page would load scripts from elsewhere
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        responses=problems.DOCUMENTED,
     )
     app.state.clinic = clinic
     app.state.runner = runner

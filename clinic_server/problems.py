@@ -21,6 +21,13 @@ from clinic_server.wire.problem import MEDIA_TYPE, Problem
 
 _log = logging.getLogger(__name__)
 _SHOWN = 80
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "Refused: what, and why, in the caller's language",
+        "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+    }
+}
+"""What every route may answer besides its own, for the OpenAPI document."""
 
 
 def problem(
