@@ -26,6 +26,7 @@ from clinic_server.console import admission_pages as console_admission_pages
 from clinic_server.console import boards as console_boards
 from clinic_server.console import consult_pages as console_consults
 from clinic_server.console import diary_pages as console_diary_pages
+from clinic_server.console import consult_pages as console_consults
 from clinic_server.console import ecg as console_ecg
 from clinic_server.console import limits as console_limits
 from clinic_server.console import pages as console_pages
@@ -86,6 +87,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     desk_loan_routes.router,
     desk_statistics.router,
     console_boards.router,
+    console_consults.router,
     console_consults.router,
     console_limits.router,
     console_pages.router,

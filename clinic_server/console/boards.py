@@ -4,7 +4,6 @@ import csv
 import io
 from datetime import datetime, timedelta
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -12,8 +11,8 @@ from fastapi.responses import HTMLResponse, Response
 from clinic_server.alarms import register
 from clinic_server.alarms import service as alarms_service
 from clinic_server.alarms.models import AlarmKind, Tier
-from clinic_server.console.cards import TIER_WORD, cards, reader_for, title_of
-from clinic_server.console.detail import Page
+from clinic_server.console.cards import TIER_WORD, cards, title_of
+from clinic_server.console.detail import Page, page_of
 from clinic_server.console.reasons import ENOUGH
 from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession
 from clinic_server.i18n import t
@@ -23,13 +22,6 @@ from clinic_server.templating import page
 router = APIRouter(include_in_schema=False)
 SPANS = (7, 30, 90)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def _here(
-    session: ReadSession, app: AppDep, staff: CurrentStaff, locale: str, now: datetime
-) -> Page:
-    reader = reader_for(session, staff, locale, now)
-    return Page(session, reader, ZoneInfo(app.settings.time_zone), now)
 
 
 @router.get("/console/board")
@@ -44,7 +36,7 @@ def board(
     days: Annotated[int, Query(ge=1, le=366)] = 30,
 ) -> HTMLResponse:
     """Show load, predictive value and delays of the last days."""
-    here = _here(session, app, staff, locale, now)
+    here = page_of(session, app, staff, locale, now)
     found = register.statistics(session, staff, days, now)
     names = {str(pid): p.name for pid, p in here.reader.patients.items()}
     return page(
@@ -135,7 +127,7 @@ def critical_values(
     month: Month | None = None,
 ) -> HTMLResponse:
     """Show the critical-value register of a month."""
-    here = _here(session, app, staff, locale, now)
+    here = page_of(session, app, staff, locale, now)
     current = f"{now.astimezone(here.zone):%Y-%m}"
     month = month or current
     before, after = _months(month)
@@ -163,7 +155,7 @@ def critical_values_csv(
     month: Month,
 ) -> Response:
     """Export the register of a month as a table for the office."""
-    rows = _lines(_here(session, app, staff, locale, now), month)
+    rows = _lines(page_of(session, app, staff, locale, now), month)
     names = (
         "alarm_id", "mrn", "finding", "rule", "found_at", "reported_at", "minutes",
         "reported_by", "told", "read_back",
@@ -203,7 +195,7 @@ def daily(
     now: ClockDep,
 ) -> HTMLResponse:
     """List the daily findings, by patient, each with its line and its strip."""
-    here = _here(session, app, staff, locale, now)
+    here = page_of(session, app, staff, locale, now)
     views = [
         view
         for view in alarms_service.open_alarms(session, staff, now)

@@ -17,13 +17,14 @@ from clinic_server.console import cards
 from clinic_server.console.cards import TIER_WORD, Reader
 from clinic_server.console.moments import epoch_ms, to_second
 from clinic_server.console.reasons import doubts, reasons
+from clinic_server.deps import App
 from clinic_server.patients.models import Patient
 from clinic_server.plans import service as plans_service
 from clinic_server.recordings import service as recordings_service
 from clinic_server.recordings.models import Recording
 from clinic_server.reports import service as reports_service
 from clinic_server.staff import service as staff_service
-from clinic_server.staff.models import Role
+from clinic_server.staff.models import Role, Staff
 from clinic_server.wire.care import Opinion, Step, TaskState
 
 AROUND_S = 30
@@ -73,6 +74,12 @@ class Page:
         if local.date() == today.date():
             return timewords.clock(at, self.zone)
         return f"{timewords.day(at, self.zone, self.reader.locale)} {local:%H:%M}"
+
+
+def page_of(session: Session, app: App, staff: Staff, locale: str, now: datetime) -> Page:
+    """Gather what every page needs, once per answer."""
+    reader = cards.reader_for(session, staff, locale, now)
+    return Page(session, reader, ZoneInfo(app.settings.time_zone), now)
 
 
 def delay(page: Page, view: AlarmView, at: datetime | None) -> str:
@@ -174,18 +181,41 @@ def _last_report(page: Page, patient: Patient) -> str:
 def _strip_range(view: AlarmView, recording: Recording | None) -> dict[str, Any] | None:
     if recording is None or view.onset_sample is None:
         return None
+    return _around(recording, view.onset_sample, view.offset_sample) | {
+        # still going on: the band has no end yet; a press of the SOS button is a moment
+        "running": view.cleared_at is None and view.rule != "E10" and view.repeats == 1,
+    }
+
+
+def _around(recording: Recording, onset: int, offset: int | None) -> dict[str, Any]:
     around = round(AROUND_S * recording.fs_hz)
     return {
         "recording_id": recording.id,
-        "fs": recording.fs_hz,
-        "leads": recording.lead_names,
-        "first": max(0, view.onset_sample - around),
-        "end": view.onset_sample + around,
-        "onset": view.onset_sample,
-        "offset": view.offset_sample,
-        # still going on: the band has no end yet; a press of the SOS button is a moment
-        "running": view.cleared_at is None and view.rule != "E10",
+        "first": max(0, onset - around),
+        "end": onset + around,
+        "onset": onset,
+        "offset": offset,
+        "running": False,
     }
+
+
+def occurrences(page: Page, view: AlarmView) -> list[dict[str, Any]]:
+    """Give every event of a group with the strip it is seen on, the first one first."""
+    found: list[dict[str, Any]] = []
+    told = [(view.recording_id, view.onset_sample, view.offset_sample)]
+    for event in alarms_service.events_of(page.session, view.id):
+        if event.kind == "grouped":
+            one = event.detail
+            told.append(
+                (one.get("recording_id"), one.get("onset_sample"), one.get("offset_sample"))
+            )
+    for recording_id, onset, offset in told:
+        if recording_id is None or onset is None:
+            continue
+        recording = recordings_service.recording_by_id(page.session, recording_id)
+        at = recordings_service.sample_time(recording, onset)
+        found.append(_around(recording, onset, offset) | {"at": to_second(at, page.zone)})
+    return found
 
 
 def baseline(page: Page, patient_id: int, recording: Recording) -> dict[str, Any] | None:
@@ -316,7 +346,7 @@ def live_part(page: Page, view: AlarmView) -> dict[str, Any]:
         "may_decide": page.reader.staff.role is Role.PHYSICIAN,
         "colleagues": colleagues(page),
         "outcomes": OUTCOMES,
-        "who": _who(page, page.reader.patients.get(view.patient_id or 0)),
+        "who": who_is(page, page.reader.patients.get(view.patient_id or 0)),
         "event_at": to_second(view.onset_at, page.zone),
         "received": delay(page, view, view.received_at),
         "raised": delay(page, view, view.raised_at),
@@ -353,6 +383,7 @@ def whole(page: Page, view: AlarmView) -> dict[str, Any]:
         "data": {
             "alarm_id": view.id,
             "strip": strip,
+            "occurrences": occurrences(page, view) if view.repeats > 1 else [],
             "baseline": own,
             "trend": trend(page, recording) if recording else None,
             "opinions": opinions(page, patient),
@@ -363,7 +394,8 @@ def whole(page: Page, view: AlarmView) -> dict[str, Any]:
     }
 
 
-def _who(page: Page, patient: Patient | None) -> str:
+def who_is(page: Page, patient: Patient | None) -> str:
+    """Say who it is, in one line for a headline."""
     if patient is None:
         return page.say("console.the_system")
     attending = staff_service.staff_by_id(page.session, patient.attending_id).name

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
@@ -10,13 +9,14 @@ from sqlmodel import Session
 
 from clinic_server.alarms import service as alarms_service
 from clinic_server.console.cards import Reader, cards, reader_for
-from clinic_server.console.detail import Page, live_part, whole
+from clinic_server.console.consult_pages import waiting
+from clinic_server.console.detail import live_part, page_of, whole
 from clinic_server.console.moments import epoch_ms
 from clinic_server.console.proofs import proofs
 from clinic_server.console.registers import alarm_rows, patient_file, patient_rows
 from clinic_server.console.stream import MINIS, changed_cards
 from clinic_server.console.wall import tiles
-from clinic_server.deps import App, AppDep, ClockDep, LocaleDep, ReadSession
+from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession
 from clinic_server.staff.auth import CsrfToken, CurrentStaff
 from clinic_server.staff.models import Role
 from clinic_server.templating import page
@@ -24,13 +24,6 @@ from clinic_server.templating import page
 router = APIRouter(include_in_schema=False)
 ENDED = timedelta(hours=24)
 EMERGENCIES = timedelta(days=30)
-
-
-def _page(
-    session: Session, app: App, staff: CurrentStaff, locale: str, now: ClockDep
-) -> Page:
-    reader = reader_for(session, staff, locale, now)
-    return Page(session, reader, ZoneInfo(app.settings.time_zone), now)
 
 
 def _all_cards(session: Session, reader: Reader, now: ClockDep) -> dict[str, Any]:
@@ -94,6 +87,7 @@ def wall(
     start = {
         "wall": {"tiles": tiles(session, reader, MINIS), "gone": []},
         "alarms": _all_cards(session, reader, now),
+        "consults": waiting(session, reader, now),
     }
     return page(
         request, "console_wall.html", locale=locale, viewer=staff, csrf=csrf, start=start
@@ -111,7 +105,7 @@ def alarms_page(
     now: ClockDep,
 ) -> HTMLResponse:
     """List what is open, daily ones too, and what ended in the last day."""
-    here = _page(session, app, staff, locale, now)
+    here = page_of(session, app, staff, locale, now)
     return page(
         request,
         "console_alarms.html",
@@ -138,7 +132,7 @@ def alarm(
     now: ClockDep,
 ) -> HTMLResponse:
     """Show one alarm: evidence, context, and what to do."""
-    here = _page(session, app, staff, locale, now)
+    here = page_of(session, app, staff, locale, now)
     view = alarms_service.alarm_view(session, staff, alarm_id, now)
     return page(
         request,
@@ -162,7 +156,7 @@ def alarm_live(
     now: ClockDep,
 ) -> HTMLResponse:
     """Give the parts of an alarm's page that change, as elements to put in place."""
-    here = _page(session, app, staff, locale, now)
+    here = page_of(session, app, staff, locale, now)
     view = alarms_service.alarm_view(session, staff, alarm_id, now)
     return page(
         request, "console_alarm_fragment.html", locale=locale, **live_part(here, view)
@@ -180,7 +174,7 @@ def patients_page(
     now: ClockDep,
 ) -> HTMLResponse:
     """List my patients by who needs somebody first."""
-    here = _page(session, app, staff, locale, now)
+    here = page_of(session, app, staff, locale, now)
     return page(
         request,
         "console_patients.html",
@@ -204,7 +198,7 @@ def patient_page(
     now: ClockDep,
 ) -> HTMLResponse:
     """Show one patient: recordings, reports, plan, alarms, course."""
-    here = _page(session, app, staff, locale, now)
+    here = page_of(session, app, staff, locale, now)
     return page(
         request,
         "console_patient.html",
@@ -229,7 +223,7 @@ def chest_pain(
     now: ClockDep,
 ) -> HTMLResponse:
     """Show emergencies and calls for help with every delay of the chain."""
-    here = _page(session, app, staff, locale, now)
+    here = page_of(session, app, staff, locale, now)
     views = [
         *alarms_service.open_alarms(session, staff, now),
         *alarms_service.closed_alarms(session, staff, now - EMERGENCIES, now),

@@ -21,6 +21,7 @@ from sqlmodel import Session
 
 from clinic_server.alarms import service as alarms_service
 from clinic_server.console.cards import Reader, cards, reader_for
+from clinic_server.console.consult_pages import waiting
 from clinic_server.console.moments import epoch_ms
 from clinic_server.console.proofs import DUTY_WORD
 from clinic_server.console.wall import MiniTraces, tiles
@@ -131,6 +132,7 @@ def heartbeat(app: App, line: Line) -> dict[str, Any]:
             "on_duty": bool(duty),
             "delay_s": delay_s(session, reader, now),
             "faults": faults(app, session),
+            "consults": waiting(session, reader, now) if line.wants_tiles else None,
         }
 
 

@@ -69,7 +69,7 @@ def test_the_board_counts_load_truth_and_delays(clinic: Clinic, ward: Ward) -> N
     assert found["to_screen"] == {"n": 2, "p50_s": 4.0, "p95_s": 4.0, "max_s": 4.0}
     shown = doctor.get("/console/board", params={"days": 7})
     assert shown.status_code == 200
-    assert "1 of 2" in shown.text
+    assert "1\u00a0of 2" in shown.text
 
 
 def test_quality_sees_the_figures_of_the_house_and_no_patient(

@@ -1,5 +1,6 @@
 """A patient asks about a spot ECG; a physician answers in the time that was stated."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -189,3 +190,20 @@ def test_noise_and_missing_samples_are_said_and_never_a_number(
     clinic.clock.forward(minutes=10)
     assert screening(phone, 0, SPOT[0])["reason"] == "gap"
     assert screening(phone, 0, 10)["state"] == "not_assessable"
+
+
+def test_the_physician_finds_the_question_in_the_inbox_and_on_a_page(
+    clinic: Clinic, phone: Phone
+) -> None:
+    consult_id = ask(phone).json()["id"]
+    doctor = clinic.sign_in("zhang")
+    in_script = json.dumps("心慌，要紧吗")
+    assert in_script in doctor.get("/console").text
+    shown = doctor.get(f"/console/consults/{consult_id}").text
+    assert "心慌，要紧吗" in shown
+    assert 'id="row-1"' in shown
+    with clinic.write() as session:
+        make.make_staff(session, "li")
+    stranger = clinic.sign_in("li")
+    assert stranger.get(f"/console/consults/{consult_id}").status_code == 404
+    assert in_script not in stranger.get("/console").text

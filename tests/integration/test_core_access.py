@@ -110,6 +110,7 @@ DOORS: dict[str, Door] = {
     ),
     "GET /api/me/recordings/{recording_id}/screening": Door(PHONE, bound=True),
     "GET /console/consults/{consult_id}": Door(CLINICAL, bound=True),
+    "GET /console/consults/{consult_id}": Door(CLINICAL, bound=True),
     "POST /console/consults/{consult_id}/answer": Door(
         PHYSICIAN, bound=True, body={"opinion": "observe", "text": "继续观察"}
     ),

@@ -3,13 +3,11 @@
 import { pauseAudio } from "./audio.js";
 import { take } from "./alarms.js";
 import { get, post } from "./api.js";
-import { Callipers } from "./callipers.js";
 import { $, $$, h, say } from "./dom.js";
-import { loadEcg } from "./ecg.js";
 import { bind } from "./keys.js";
 import { setUpOpinion } from "./opinion.js";
 import { isLost, lastId, line } from "./stream.js";
-import { drawMinimap, Strip } from "./strip.js";
+import { drawStrips, setUpStrips, showStrip } from "./strips.js";
 import { now } from "./time.js";
 import { drawTrend } from "./trend.js";
 import { countdown, t } from "./words.js";
@@ -18,8 +16,6 @@ const data = JSON.parse($("#data").textContent);
 const id = data.alarm_id;
 const live = $("#live");
 const UNDO_MS = 10_000;
-const GAINS = [5, 10, 20];
-const REFETCH_MS = 3_000;
 
 // ---- the part that changes ----
 
@@ -113,153 +109,6 @@ async function closeAlarm(outcome) {
   }
   const reached = $('[data-outcome="answered"]')?.dataset.done === "1";
   await act("close", { outcome, patient_reached: reached ? true : undefined });
-}
-
-// ---- strips ----
-
-let ecg = null;
-let lead = 0;
-let filtered = true;
-let gain = 10;
-let from = 0;
-let minimapFrame = [0, 1];
-const rows = data.strip ? [
-  new Strip($("#row-1"), { heightMm: 37 }),
-  new Strip($("#row-2"), { heightMm: 31 }),
-] : [];
-const own = data.baseline ? new Strip($("#baseline"), { heightMm: 20, beats: false }) : null;
-let ownEcg = null;
-const callipers = rows.length ? new Callipers(rows[0], drawStrips) : null;
-const MM_PER_S = 25;
-
-const samplesOf = (one, n) => one.leads[Math.min(n, one.leads.length - 1)][filtered ? "filtered" : "raw"];
-
-function band() {
-  const { onset, offset, first, running } = data.strip;
-  const end = offset ?? (running ? ecg.end : onset + Math.round(ecg.fs));
-  return [onset - first, Math.max(end - first, onset - first + Math.round(0.3 * ecg.fs))];
-}
-
-function rowSamples() {
-  return Math.round(rows[0].seconds(MM_PER_S) * ecg.fs);
-}
-
-function clampFrom(value) {
-  return Math.max(0, Math.min(ecg.end - ecg.first - rowSamples(), value));
-}
-
-function drawStrips() {
-  if (!ecg) return;
-  const samples = samplesOf(ecg, lead);
-  rows.forEach((strip, n) => strip.draw({
-    ecg, samples, from: from + n * rowSamples(), band: band(), mmPerS: MM_PER_S, mmPerMv: gain,
-  }));
-  callipers.draw();
-  minimapFrame = [from, from + rowSamples()];
-  drawMinimap($("#minimap canvas"), ecg, samples, band(), minimapFrame);
-  $("#minimap").setAttribute("aria-valuenow", String(Math.round(from / ecg.fs)));
-  $("#minimap").setAttribute("aria-valuetext", `${Math.round(from / ecg.fs) - 30} s`);
-  if (own && ownEcg) {
-    own.draw({
-      ecg: ownEcg, samples: samplesOf(ownEcg, lead), from: 0, band: null,
-      mmPerS: MM_PER_S, mmPerMv: gain,
-    });
-  }
-  const label = $("#gain");
-  say(label, `${gain}\u00a0mm/mV`);
-  label.classList.toggle("unusual", gain !== 10);
-  for (const legend of $$(".legend.only-present")) {
-    const kind = legend.dataset.beat === "P" ? "/" : legend.dataset.beat;
-    legend.hidden = !ecg.beats.some(([, one]) => one === kind);
-  }
-}
-
-async function loadStrips() {
-  const { recording_id: recording, first, end } = data.strip;
-  const problem = $("#strip-problem");
-  try {
-    const was = ecg;
-    ecg = await loadEcg(recording, first, end);
-    problem.hidden = true;
-    if (!was) {
-      const [a] = band();
-      from = clampFrom(a - 0.19 * rowSamples());
-      if (own && data.baseline) {
-        const { recording_id: r, first: f, end: e } = data.baseline;
-        ownEcg = await loadEcg(r, f, e);
-      }
-    }
-    drawStrips();
-    // a run that fits the row is measured at once
-    const run = span();
-    if (!was && runBeats().length > 2 && run[1] < from + rowSamples()) {
-      callipers.toggle(run, { focus: false });
-    }
-    // the last of the minute is often still on its way: fetch again until it is whole
-    if (ecg.gaps.some(([, b]) => b >= ecg.end - ecg.first) && now() - data.event_ms < 120_000) {
-      setTimeout(loadStrips, REFETCH_MS);
-    }
-  } catch (error) {
-    problem.hidden = false;
-    say(problem, t("console.strip_failed", { why: error.message }));
-    setTimeout(loadStrips, REFETCH_MS);
-  }
-}
-
-function setUpStrips() {
-  const map = $("#minimap");
-  const to = (event) => {
-    const share = event.offsetX / map.clientWidth;
-    from = clampFrom(share * (ecg.end - ecg.first) - rowSamples() / 2);
-    drawStrips();
-  };
-  map.addEventListener("pointerdown", (event) => {
-    if (!ecg) return;
-    map.setPointerCapture(event.pointerId);
-    to(event);
-  });
-  map.addEventListener("pointermove", (event) => { if (ecg && event.buttons) to(event); });
-  map.addEventListener("keydown", (event) => {
-    const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -5, PageDown: 5, Home: -60, End: 60 }[event.key];
-    if (!by || !ecg) return;
-    event.preventDefault();
-    event.stopPropagation();
-    from = clampFrom(from + by * ecg.fs);
-    drawStrips();
-  });
-  $("#filter").addEventListener("click", () => {
-    filtered = !filtered;
-    $("#filter").setAttribute("aria-pressed", String(filtered));
-    say($("#filter"), filtered ? "0.5–40\u00a0Hz" : t("console.unfiltered"));
-    $("#filter").classList.toggle("unusual", !filtered);
-    drawStrips();
-  });
-  $("#lead")?.addEventListener("change", (event) => {
-    lead = Number(event.target.value);
-    drawStrips();
-  });
-  $("#callipers").addEventListener("click", toggleCallipers);
-  loadStrips();
-}
-
-/** Beats inside the alarm's band. */
-function runBeats() {
-  const [a, b] = band();
-  return ecg.beats.map(([i]) => i).filter((i) => i >= a - 2 && i <= b + 2);
-}
-
-function span() {
-  const beats = runBeats();
-  return beats.length > 1 ? [beats[0], beats[beats.length - 1]] : null;
-}
-
-function toggleCallipers() {
-  if (ecg) callipers.toggle(span());
-}
-
-function changeGain(by) {
-  gain = GAINS[Math.max(0, Math.min(GAINS.length - 1, GAINS.indexOf(gain) + by))];
-  drawStrips();
 }
 
 // ---- adjudication, with an undo of ten seconds before it is sent ----
@@ -373,6 +222,21 @@ function ask(title, action, run, ...fields) {
   dialog.showModal();
 }
 
+// ---- the events of a group, and what was done ----
+
+for (const button of $$("[data-occurrence]")) {
+  button.addEventListener("click", () => {
+    for (const one of $$("[data-occurrence]")) one.setAttribute("aria-pressed", String(one === button));
+    showStrip(data.occurrences[Number(button.dataset.occurrence)]);
+  });
+}
+
+$("#note").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const field = $("input", event.target);
+  if (await act("note", { text: field.value })) field.value = "";
+});
+
 // ---- keys, events, sizes ----
 
 const opinion = setUpOpinion(data.opinions, {
@@ -399,11 +263,6 @@ for (const [key, value] of [["t", "true"], ["e", "ectopy"], ["n", "noise"], ["w"
 }
 bind(["g"], "console.key_consult", handOverToSecond, { show: ["G"] });
 bind(["r"], "console.critical_value", registerCritical, { show: ["R"] });
-if (rows.length) {
-  bind(["c"], "console.callipers", toggleCallipers, { show: ["C"] });
-  bind(["+", "="], "console.key_gain", () => changeGain(1), { show: ["+", "−"] });
-  bind(["-"], "", () => changeGain(-1));
-}
 bind(["m"], "console.key_pause", pauseAudio, { show: ["M"] });
 
 function drawAll() {
@@ -436,7 +295,7 @@ addEventListener("resize", () => {
 });
 setInterval(tick, 500);
 setInterval(() => { if (["raised", "acknowledged"].includes(state().state)) refresh(); }, 5_000);
-if (rows.length) setUpStrips();
+setUpStrips(data);
 get("/console/alarms.json").then(take).catch(() => {});
 drawFinding();
 drawAll();

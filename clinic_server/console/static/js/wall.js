@@ -2,6 +2,7 @@
 
 import { alarms, calling, inHand, snoozed, take, topByPatient } from "./alarms.js";
 import { setProofs, setTiles } from "./calm.js";
+import { setConsults } from "./consults.js";
 import { $, h, icon, mark, rich, say } from "./dom.js";
 import { setScreenDelay } from "./frame.js";
 import { acknowledgeSelected, drawInbox, openSelected, step } from "./inbox.js";
@@ -340,6 +341,7 @@ bind(["/"], "console.find_patient", findPatient, { show: ["/"] });
 
 setTiles(() => [...tiles.values()]);
 setProofs(start.alarms.proofs);
+setConsults(start.consults);
 takeTiles(start.wall);
 take(start.alarms);
 drawWall();
