@@ -49,10 +49,17 @@ class Issue(SQLModel, table=True):
     """A loan: one unit to one patient until it is scanned back."""
 
     __table_args__ = (
-        # one open loan per unit, whatever two desks do at once
+        # one open loan per unit and per patient, whatever two desks do at once
         Index(
             "uq_issue_open_per_unit",
             "serial",
+            unique=True,
+            sqlite_where=text("returned_at IS NULL"),
+            postgresql_where=text("returned_at IS NULL"),
+        ),
+        Index(
+            "uq_issue_open_per_patient",
+            "patient_id",
             unique=True,
             sqlite_where=text("returned_at IS NULL"),
             postgresql_where=text("returned_at IS NULL"),

@@ -125,10 +125,10 @@ def issue(
     session.add(loan)
     try:
         session.flush()
-    except IntegrityError as error:  # the other desk was faster: the index decides
-        raise Conflict(
-            "devices.still_open", serial=serial, reasons="devices.still_open"
-        ) from error
+    except IntegrityError as error:  # the other desk was faster: an index decides
+        taken = "patient" in str(error.orig)
+        code = "devices.patient_has_unit" if taken else "devices.still_open"
+        raise Conflict(code, serial=serial, reasons=code) from error
     unit.state = UnitState.ISSUED
     session.add(unit)
     code = _give_code(session, loan, now, code_minutes)

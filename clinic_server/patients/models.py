@@ -56,6 +56,23 @@ class CareTeamMember(SQLModel, table=True):
     removed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class BreakGlass(SQLModel, table=True):
+    """A physician opened somebody else's patient in an emergency, for a short time."""
+
+    __tablename__ = "break_glass"
+
+    id: int | None = Field(default=None, primary_key=True)
+    patient_id: int = Field(foreign_key="patient.id", index=True)
+    staff_id: int = Field(foreign_key="staff.id", index=True)
+    reason: str = Field(max_length=400)
+    at: datetime = Field(sa_type=UtcDateTime)
+    until: datetime = Field(sa_type=UtcDateTime)
+    reviewed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    reviewed_by: int | None = Field(default=None, foreign_key="staff.id")
+    finding: str = Field(default="", max_length=16)
+    """``justified`` or ``not_justified``, by the attending physician."""
+
+
 class CaseVerb(StrEnum):
     """The twelve verbs of rehabilitation after discharge, in their usual order."""
 

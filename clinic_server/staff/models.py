@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column
+from sqlalchemy import JSON, BigInteger, Column, true
 from sqlmodel import Field, SQLModel
 
 from clinic_server.db import UtcDateTime
@@ -65,6 +65,28 @@ class StaffSession(SQLModel, table=True):
     last_seen_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    factor_ok: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    """False while the second factor is still owed: the session opens nothing else."""
+
+
+class SecondFactor(SQLModel, table=True):
+    """A person's authenticator (RFC 6238)."""
+
+    __tablename__ = "second_factor"
+
+    staff_id: int = Field(primary_key=True, foreign_key="staff.id")
+    secret: str = Field(max_length=64)
+    """Base 32, as the authenticator has it."""
+    made_at: datetime = Field(sa_type=UtcDateTime)
+    confirmed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """None: shown, not yet answered with a code; it is not asked for."""
+    last_step: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, default=0)
+    )
+    """Time step of the code used last: none counts twice."""
+    recovery_hashes: list[str] = Field(
+        default_factory=list, sa_column=Column(JSON, nullable=False)
+    )
 
 
 class Duty(SQLModel, table=True):
