@@ -1,11 +1,14 @@
 """Opening a file, correcting it, going home once more; who may see whom."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from sqlmodel import col, select
 
 from clinic_server.patients import service as patients
+from clinic_server.patients.models import CaseVerb
+from clinic_server.plans.models import Plan
 from clinic_server.staff import audit
 from clinic_server.staff.models import AuditEntry, Role
 from tests import factories as make
@@ -104,3 +107,25 @@ def test_a_known_patient_goes_home_once_more_with_a_new_follow_up(
     with clinic.read() as session:
         verbs = [one.verb for one in patients.case_timeline(session, patient_id)]
     assert verbs == ["open_file", "close_case", "open_file"]
+
+
+def test_two_people_at_once_open_one_case_and_close_it_once(
+    clinic: Clinic, nurse: Browser
+) -> None:
+    patient_id = admit(nurse).json()["patient_id"]
+    zhang = clinic.sign_in("zhang")
+    path = f"/console/patients/{patient_id}"
+    body = {"template": "after_pci", "starts_on": "2026-11-23"}
+    with ThreadPoolExecutor(8) as pool:
+        closed = list(pool.map(lambda _: zhang.post(f"{path}/close-case"), range(8)))
+    assert sorted(one.status_code for one in closed) == [204] + [409] * 7
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: zhang.post(f"{path}/plan", json=body), range(8)))
+    assert {one.status_code for one in made} == {201}
+    with clinic.read() as session:
+        verbs = [one.verb for one in patients.case_timeline(session, patient_id)]
+        running = session.exec(select(Plan).where(col(Plan.ended_at).is_(None))).all()
+        assert audit.verify_audit(session) is None
+    assert verbs.count(CaseVerb.OPEN_FILE) == 2
+    assert verbs.count(CaseVerb.CLOSE_CASE) == 1
+    assert len(running) == 1
