@@ -5,6 +5,7 @@ the atria is looked through for one chain of alike waves at even distances. It i
 there are more of them than QRS and the QRS stand anywhere between them.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -32,7 +33,7 @@ SLOW_RR_S: Final = 0.92  # s; escape rhythms are slower than 65/min
 EVEN_RR: Final = 0.15  # of the median interval: an escape focus is regular
 BEATS: Final = 8  # beats looked at together
 QRST_S: Final = (0.12, 0.62)  # s around R that are taken out
-SHIFT_S: Final = 0.1  # s that the average may be moved to fit
+SHIFT_S, SHIFT_STEP_S = 0.1, 0.008  # s that the average may be moved to fit, in steps
 HIDDEN_S: Final = (0.12, 0.20)  # s around R in which no P wave can be seen
 T_S: Final = 0.42  # s after R until which T may hide one
 HAT_S: Final = 0.05  # s, a third of what a wave is compared over (as in delineation)
@@ -40,8 +41,9 @@ PP_S: Final = (0.42, 1.25)  # s, atrial rate 48 to 143/min
 PP_SLACK: Final = 0.18  # of PP that the next P wave may come early or late
 LEAST_MV: Final = 0.01  # mV, lower is noise
 LEAST_SHARE: Final = 0.35  # of the high waves' height that one of the chain has
+STARTS: Final = 6  # waves from which the chain is begun: the first ones may be noise
 SEEN: Final = 0.8  # of the P waves due outside QRS that must be seen
-MORE_P: Final = 1.25  # P waves for each QRS
+MORE_P: Final = 1.4  # P waves for each QRS; near one, both may just go their own way
 FREE_SPREAD: Final = 0.65  # mean resultant of the QRS' places between P waves, at most
 ALIKE: Final = 0.5  # mean correlation of the chain's waves with their median
 JOIN_S: Final = 20.0  # s between stretches of one episode
@@ -142,7 +144,7 @@ def _atrial_signal(ecg_mv: Ecg, r_peaks: Ints, fs: float) -> Floats:
     """Signal from the first to the last R less the average QRS and T, laid on each."""
     begin, end = int(r_peaks[0]), int(r_peaks[-1])
     before, after = (round(s * fs) for s in QRST_S)
-    slack = round(SHIFT_S * fs)
+    slack, every = round(SHIFT_S * fs), max(1, round(SHIFT_STEP_S * fs))
     left = np.nan_to_num(ecg_mv[begin:end]).copy()
     columns = np.arange(-before - slack, after + slack)
     whole = np.nan_to_num(ecg_mv[np.clip(r_peaks[:, None] + columns, 0, ecg_mv.size - 1)])
@@ -153,9 +155,10 @@ def _atrial_signal(ecg_mv: Ecg, r_peaks: Ints, fs: float) -> Floats:
         rows = np.take_along_axis(whole, shift[:, None] + at, axis=1)
         template = median_rows((rows - rows[:, :1])[None])[0]
         # In wide complexes the place called R changes from beat to beat.
-        fits = np.lib.stride_tricks.sliding_window_view(whole, at.size, axis=1)
+        fits = np.lib.stride_tricks.sliding_window_view(whole, at.size, axis=1)[:, ::every]
         shape = template - template.mean()
-        shift = likeness(fits.reshape(-1, at.size), shape).reshape(len(whole), -1).argmax(1)
+        fit = likeness(fits.reshape(-1, at.size), shape).reshape(len(whole), -1)
+        shift = every * fit.argmax(axis=1)
     # Ends at zero, so that no step is left where the average ends.
     template = template - np.linspace(0.0, template[-1], template.size)
     for r in (r_peaks - begin + shift - slack).tolist():
@@ -176,12 +179,13 @@ def _chain(stands: Floats, visible: Flags, left: Floats, fs: float) -> _Chain | 
     heights = stands[tops]
     high = np.sort(heights)[-max(6, round(left.size / fs)) :]
     floor = max(LEAST_MV, LEAST_SHARE * float(np.median(high)))
-    tops = tops[heights >= floor]
+    kept = heights >= floor
+    tops, high_enough = tops[kept].tolist(), heights[kept].tolist()
     pp = _usual_distance(stands, fs)
     best: list[int] = []
     best_due, best_seen = 1, 0.0
-    for start in tops[: min(8, tops.size)].tolist():
-        got, due = _follow(tops, stands, visible, start, pp)
+    for start in tops[:STARTS]:
+        got, due = _follow(tops, high_enough, visible, start, pp)
         seen = len(got) / due
         if len(got) * seen > len(best) * best_seen:
             best, best_due, best_seen = got, due, seen
@@ -207,18 +211,18 @@ def _usual_distance(stands: Floats, fs: float) -> float:
 
 
 def _follow(
-    tops: Ints, stands: Floats, visible: Flags, start: int, pp: float
+    tops: list[int], heights: list[float], visible: Flags, start: int, pp: float
 ) -> tuple[list[int], int]:
     """Go from wave to wave in steps of about ``pp``; count those that were due in view."""
     got, due = [start], 1
-    at, step = float(start), pp
+    at, step, slack = float(start), pp, PP_SLACK * pp
     while True:
         want = at + step
-        if want >= stands.size - 1:
+        if want >= visible.size - 1:
             return got, due
-        near = tops[np.abs(tops - want) <= PP_SLACK * pp]
-        if near.size:
-            place = int(near[stands[near].argmax()])
+        low, high = bisect_left(tops, want - slack), bisect_right(tops, want + slack)
+        if low < high:
+            place = tops[max(range(low, high), key=heights.__getitem__)]
             if place <= at:
                 return got, due
             got.append(place)
