@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import text
 
 from clinic_server.alarms import service as alarms
+from clinic_server.consults import service as consults
 from clinic_server.staff import service as staff
 from clinic_server.wire.care import Opinion
 from tests.e2e.patient_world import ARGS, SOS, Screen, World, running
@@ -223,6 +224,17 @@ def test_a_question_about_thirty_seconds_is_looked_at_asked_and_answered(world, 
     screen.press("信箱", exact=False)
     screen.awaits("您问了")
     _count(world, "SELECT id FROM consult WHERE question LIKE '心慌%'")
+    with world.db.write() as session:
+        number = session.execute(text("SELECT max(id) FROM consult")).scalar_one()
+        doctor = staff.staff_by_id(session, world.doctor_id)
+        words = "这 30 秒是规则的心跳，少喝浓茶。"
+        consults.answer(
+            session, doctor, number, Opinion.FREE_TEXT, None, words, system_now()
+        )
+    screen.press("医生对您提问的答复", exact=False)
+    screen.awaits("少喝浓茶")
+    screen.awaits("您问了：")
+    shot(screen, "answered-zh")
 
 
 FAKES = """
@@ -291,7 +303,7 @@ def test_what_a_relative_does_is_noted_under_their_name_and_consents_stay_shut(
     screen.press("返回")
     screen.press("家人帮我操作")
     screen.press("结束帮忙")
-    screen.awaits("开始帮忙")
+    screen.awaits("请先写是谁")
 
 
 def test_big_buttons_show_one_card_at_a_time(world, screen):
