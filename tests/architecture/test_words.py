@@ -93,3 +93,54 @@ def test_templates_hold_no_bare_chinese_text():
             if re.search(r"[\u4e00-\u9fff]", re.sub(r"\{#.*?#\}", "", line)):
                 offenders.append(f"{file.name}:{number}")
     assert offenders == []
+
+
+SAID = re.compile(r"""["'`]([a-z_]+\.[A-Za-z0-9_.]*)(?=(["'`]|\{|\$))""")
+
+
+ENDING = re.compile(r"""\}(_[a-z_]+)["'`]""")
+
+
+def said_in(room: str) -> tuple[set[str], set[str], set[str]]:
+    """Give the keys a room names, those it only begins to name, and how some end."""
+    whole: set[str] = set()
+    begun: set[str] = set()
+    endings: set[str] = set()
+    for file in (ROOT / room).rglob("*"):
+        if file.suffix not in (".py", ".html", ".js"):
+            continue
+        text = file.read_text("utf-8")
+        endings |= set(ENDING.findall(text))
+        for key, end in SAID.findall(text):
+            (begun if end in "{$" or key.endswith((".", "_")) else whole).add(key)
+    return whole, begun, endings
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_word_is_left_that_nobody_says(room):
+    whole, begun, endings = said_in(room)
+    left = [
+        key
+        for key in catalogue(room, "zh_CN")
+        if key not in whole
+        and not any(key.startswith(part) for part in begun)
+        and not any(key.removesuffix(end) in whole for end in endings)
+    ]
+    assert left == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_word_that_is_asked_for_exists(room):
+    asked = re.compile(
+        r"""(?:\bt|\bsay)\(\s*["']([a-z_]+\.[A-Za-z0-9_.]*[a-z0-9])["']\s*[,)]"""
+    )
+    words = catalogue(room, "zh_CN")
+    domains = {key.split(".")[0] for key in words}
+    missing = {
+        f"{file.name}: {key}"
+        for file in (ROOT / room).rglob("*")
+        if file.suffix in (".py", ".html", ".js")
+        for key in asked.findall(file.read_text("utf-8"))
+        if key.split(".")[0] in domains and key not in words
+    }
+    assert missing == set()
