@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from clinic_server import problems, templating
+from clinic_server import problems, synthetic, templating
 from clinic_server.administration import audit_pages
 from clinic_server.administration import routes as administration_routes
 from clinic_server.alarms import routes as alarms_routes
@@ -193,7 +193,7 @@ def create_app(
     live = LiveAnalysis(db, bus, clock, ZoneInfo(settings.time_zone))
     reports = ReportRunner(clinic)
     replays = console_site_replay.SiteReplay(clinic)
-    canary = (_canary_tick(Canary(clinic)),) if settings.canary else ()
+    canary = (_canary_tick(Canary(clinic)), _FORGET_CANARY) if settings.canary else ()
     wearers = Tick("analysis.wearer", 60, WearerWatch().sweep)
     ticks = (*TICKS, _report_tick(reports), _PLACE_DIARY, wearers, *canary)
     runner = TickRunner(clinic, ticks)
@@ -238,6 +238,9 @@ def create_app(
 
 
 _PLACE_DIARY = Tick("diary.place", 10, in_session(diary_service.place_waiting))
+
+
+_FORGET_CANARY = Tick("alarms.forget_canary", 3600, in_session(synthetic.sweep))
 
 
 def _canary_tick(canary: Canary) -> Tick:

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from clinic_server.alarms.machine import Action, AlarmState, Change, apply
 from clinic_server.alarms.models import Alarm, AlarmEvent
 from clinic_server.db import ring_after_commit
+from clinic_server.patients import service as patients_service
 from clinic_server.staff import service as staff_service
 
 TOPIC = "alarms"
@@ -25,10 +26,22 @@ def state_of(alarm: Alarm) -> AlarmState:
     return AlarmState(**values)
 
 
+def is_synthetic(session: Session, alarm: Alarm) -> bool:
+    """Say whether an alarm is the canary's."""
+    if alarm.patient_id is None:
+        return False
+    return patients_service.patient_of_record(session, alarm.patient_id).synthetic
+
+
 def append(
     session: Session, alarm: Alarm, changes: Iterable[Change], now: datetime
 ) -> list[AlarmEvent]:
-    """Append changes to the log (and to the audit what people should be able to trace)."""
+    """Append changes to the log (and to the audit what people should be able to trace).
+
+    What happens to the canary is in the log only: the audit is for ever, and made events
+    every ten minutes would bury those of people.
+    """
+    made = is_synthetic(session, alarm)
     rows: list[AlarmEvent] = []
     for change in changes:
         row = AlarmEvent(
@@ -41,7 +54,7 @@ def append(
         )
         session.add(row)
         rows.append(row)
-        if change.kind in _UNAUDITED:
+        if made or change.kind in _UNAUDITED:
             continue
         staff_service.audit(
             session,

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from clinic_server.alarms.candidate import Candidate
 from clinic_server.alarms.catalogue import RULES, Rule, policy_for
 from clinic_server.alarms.escalation import advance
-from clinic_server.alarms.log import act, append
+from clinic_server.alarms.log import act, append, is_synthetic
 from clinic_server.alarms.machine import Change, Clear, Repeat
 from clinic_server.alarms.models import Alarm, AlarmEvent, Tier
 from clinic_server.patients import service as patients_service
@@ -158,7 +158,7 @@ def _file(session: Session, alarm: Alarm, rule: Rule, now: datetime) -> Alarm | 
     if card is not None:
         _join(session, card, alarm, now)
         return None
-    synthetic = _is_synthetic(session, alarm)
+    synthetic = is_synthetic(session, alarm)
     if not synthetic:  # the canary calls nobody
         tiered = rule if alarm.tier is rule.tier else _at(rule, alarm.tier)
         alarm.policy = policy_for(tiered)
@@ -182,12 +182,6 @@ def _file(session: Session, alarm: Alarm, rule: Rule, now: datetime) -> Alarm | 
         )
     advance(session, alarm, now)
     return alarm
-
-
-def _is_synthetic(session: Session, alarm: Alarm) -> bool:
-    if alarm.patient_id is None:
-        return False
-    return patients_service.patient_of_record(session, alarm.patient_id).synthetic
 
 
 def _at(rule: Rule, tier: Tier) -> Rule:

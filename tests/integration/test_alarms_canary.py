@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
+from clinic_server import synthetic
 from clinic_server.alarms import service as alarms
 from clinic_server.alarms.models import Alarm
 from clinic_server.analysis.canary import FS_HZ, VT_S, Canary, made_ecg, newest_shot
@@ -18,10 +19,13 @@ from clinic_server.main import create_app
 from clinic_server.migrations import run as migrations
 from clinic_server.notify.models import OutboxMessage
 from clinic_server.patients import service as patients
+from clinic_server.recordings import service as recordings
 from clinic_server.reports import service as reports
 from clinic_server.reports.models import ReportJob
 from clinic_server.settings import Settings
-from clinic_server.staff.models import Role, Staff
+from clinic_server.staff.models import AuditEntry, Role, Staff
+from clinic_server.tables import metadata
+from clinic_server.wire.ecg import RecordingCreate
 from tests import factories as make
 
 NOON = datetime(2026, 3, 2, 12, 0, 46, tzinfo=UTC)
@@ -137,6 +141,76 @@ def test_the_made_ecg_is_always_the_same() -> None:
     at = datetime(2026, 3, 2, 0, 0, 44, tzinfo=UTC)
     assert newest_shot(at).number == 143
     assert newest_shot(at + timedelta(seconds=1)).number == 0
+
+
+def test_old_days_of_the_canary_go_and_nothing_of_a_patient_goes_with_them(
+    world: World,
+) -> None:
+    with world.clinic.db.write() as session:
+        patient = make.make_patient(session, world.doctor, now=world.now)
+        issue_id, _ = make.issue_unit(session, world.doctor, patient, now=world.now)
+        recordings.announce(
+            session,
+            "11111111-1111-4111-8111-111111111111",
+            patient_id=patient.id or 0,
+            issue_id=issue_id,
+            create=RecordingCreate(
+                serial="AX-0001",
+                fs_hz=FS_HZ,
+                lead_names=["II"],
+                gain_counts_per_mv=400,
+                started_at=world.now,
+            ),
+            now=world.now,
+        )
+        own = alarms.raise_condition(
+            session,
+            rule_id="E10",
+            code="alarms.sos",
+            dedupe_key="own",
+            patient_id=patient.id,
+            recording_id="11111111-1111-4111-8111-111111111111",
+            onset_at=world.now,
+            now=world.now,
+        )
+    assert own is not None
+    world.pass_time(11)
+
+    def rows() -> dict[str, int]:
+        with world.clinic.db.read() as session:
+            return {
+                table.name: session.execute(
+                    select(func.count()).select_from(table)
+                ).scalar_one()
+                for table in metadata.sorted_tables
+            }
+
+    before = rows()
+    assert {"segment", "beat_chunk", "alarm"} <= {n for n, k in before.items() if k}
+    with world.clinic.db.write() as session:
+        assert synthetic.sweep(session, world.now) == 0, "a day that is still young"
+        reports.owe(session, world.now + timedelta(days=3))
+    with world.clinic.db.write() as session:
+        assert synthetic.sweep(session, world.now + timedelta(days=3)) == 1
+        assert synthetic.sweep(session, world.now + timedelta(days=3)) == 0
+    after = rows()
+    assert (after["recording"], after["alarm"], after["segment"]) == (1, 1, 0)
+    assert (after["beat_chunk"], after["minute_trend"], after["analysed_range"]) == (
+        0,
+        0,
+        0,
+    )
+    assert after["audit"] == before["audit"]
+    with world.clinic.db.read() as session:
+        assert session.get(Alarm, own.id) is not None
+        assert alarms.events_of(session, own.id or 0)
+
+
+def test_the_audit_holds_nothing_of_the_canarys_alarms(world: World) -> None:
+    world.pass_time(11)
+    with world.clinic.db.read() as session:
+        actions = session.exec(select(AuditEntry.action)).all()
+    assert not [action for action in actions if action.startswith("alarms.")]
 
 
 def test_a_day_of_the_canary_gets_no_report(world: World) -> None:
