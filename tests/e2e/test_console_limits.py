@@ -59,6 +59,31 @@ def test_a_threshold_is_replayed_before_it_can_be_saved(
     context.close()
 
 
+def test_a_threshold_of_the_house_is_replayed_for_everybody_before_it_can_be_saved(
+    browser: Browser, ward: Ward
+) -> None:
+    patients = [ward.admit(f"患者{n}") for n in range(2)]
+    context, looker = look(browser, ward)
+    page = looker.page
+    looker.sign_in()
+    page.goto(f"{ward.url}/console/patients/{patients[0]}/limits")
+    page.click('a[href="/console/limits"]')
+    page.locator('tr[data-name="tachy_u_bpm"] [data-change]').click()
+    page.fill("#limit-value", "130")
+    page.fill("#limit-reason", "全院讨论")
+    page.click("#limit-preview")
+    save = page.locator("#limit-save")
+    expect(save).to_have_attribute("aria-disabled", "false", timeout=60_000)
+    with page.expect_navigation():
+        save.click()
+    expect(page.locator('tr[data-name="tachy_u_bpm"]')).to_contain_text("全院讨论")
+    with ward.db.read() as session:
+        (saved,) = session.exec(select(LimitOverride)).all()
+    assert (saved.name, saved.patient_id) == ("tachy_u_bpm", None)
+    assert looker.complaints == []
+    context.close()
+
+
 def test_reminders_of_an_urgent_alarm_can_be_snoozed_from_its_page(
     browser: Browser, ward: Ward
 ) -> None:
@@ -97,6 +122,9 @@ def test_all_channels_failing_is_red_on_the_screen(browser: Browser, ward: Ward)
         )
     expect(bar).to_be_visible(timeout=10_000)
     expect(bar).to_contain_text("所有通道均失败")
+    for path in ("/desk", "/console/patients"):
+        page.goto(ward.url + path)
+        expect(bar).to_be_visible(timeout=10_000)
     with ward.db.write() as session:
         channel = session.exec(select(Channel)).one()
         channel.last_ok_at = datetime.now(UTC)

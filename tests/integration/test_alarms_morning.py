@@ -1,15 +1,16 @@
 """The morning's messages, clocks that disagree, uploads that contradict each other."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlmodel import SQLModel, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 import clinic_server.tables  # noqa: F401 - every table
-from clinic_server.alarms import digest, faults
+from clinic_server.alarms import digest, escalation, faults
+from clinic_server.alarms import service as alarms
 from clinic_server.alarms.models import Alarm
 from clinic_server.alarms.raising import raise_condition
 from clinic_server.bus import Bus
@@ -54,6 +55,39 @@ class World:
     def sweep(self, at: datetime) -> int:
         with self.db.write() as session:
             return digest.sweep(session, at, ZONE)
+
+    def emergency(self, session: Session, at: datetime) -> Alarm:
+        alarm = raise_condition(
+            session,
+            rule_id="E10",
+            code="alarms.sos",
+            dedupe_key=f"sos:{at}",
+            patient_id=self.patient_id,
+            onset_at=at,
+            now=at,
+        )
+        assert alarm is not None
+        return alarm
+
+    def escalated(
+        self, at: datetime, length: timedelta
+    ) -> list[tuple[float, int, set[int]]]:
+        """Raise an Emergency, let time pass: seconds after it, step, who was called."""
+        with self.db.write() as session:
+            alarm = self.emergency(session, at)
+        now = at
+        while now < at + length:
+            now += timedelta(seconds=1)
+            with self.db.write() as session:
+                escalation.sweep(session, now)
+        found: dict[tuple[float, int], set[int]] = {}
+        with self.db.read() as session:
+            for row in session.exec(
+                select(OutboxMessage).where(OutboxMessage.alarm_id == alarm.id)
+            ):
+                key = ((row.created_at - at).total_seconds(), row.step)
+                found.setdefault(key, set()).add(row.staff_id or 0)
+        return [(after_s, step, to) for (after_s, step), to in sorted(found.items())]
 
     def outbox(self, code: str) -> list[OutboxMessage]:
         with self.db.read() as session:
@@ -175,3 +209,72 @@ def test_a_jump_of_our_own_clock_is_told_and_ends_with_it(world: World) -> None:
         faults.own_clock(session, 0.0, MORNING + timedelta(minutes=5))
     (alarm,) = world.alarms("alarms.clock_jump")
     assert alarm.closed_at is not None
+
+
+def test_across_midnight_the_calls_and_the_lists_keep_their_time(world: World) -> None:
+    """An Emergency two minutes before midnight; the roster changes hands at midnight."""
+    midnight = datetime(2026, 11, 25, 0, 0, tzinfo=ZONE)
+    with world.db.write() as session:
+        staff_service.set_duty(
+            session,
+            staff_id=world.other.id or 0,
+            step=1,
+            starts_at=midnight,
+            ends_at=midnight + timedelta(hours=8),
+            now=midnight - timedelta(hours=1),
+        )
+    called = world.escalated(midnight - timedelta(minutes=2), timedelta(minutes=12))
+    assert [round(after_s) for after_s, _, _ in called] == [0, 120, 300, 600]
+    first, second, *_ = [to for _, _, to in called]
+    assert world.other.id not in first
+    assert world.other.id in second, "who is on duty when the step is taken is called"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(datetime(2026, 3, 29, 1, 0, tzinfo=UTC), id="spring"),
+        pytest.param(datetime(2026, 10, 25, 1, 0, tzinfo=UTC), id="autumn"),
+    ],
+)
+def test_the_change_of_summer_time_moves_no_call_and_doubles_no_list(
+    world: World, change: datetime
+) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    with world.db.write() as session:
+        staff_service.set_duty(
+            session,
+            staff_id=world.doctor.id or 0,
+            step=1,
+            starts_at=change - timedelta(days=2),
+            ends_at=change + timedelta(days=3),
+            now=change - timedelta(days=2),
+        )
+    called = world.escalated(change - timedelta(minutes=4), timedelta(minutes=11))
+    assert [round(after_s) for after_s, _, _ in called] == [0, 120, 300, 600]
+    told = []
+    at = change - timedelta(days=1)
+    while at < change + timedelta(days=2):
+        with world.db.write() as session:
+            if digest.sweep(session, at, zone):
+                told.append(at.astimezone(zone))
+        at += timedelta(minutes=5)
+    mornings = {local.date() for local in told}
+    assert [(local.hour, local.minute) for local in told] == [(7, 30)] * len(mornings)
+    assert len(told) == len(mornings) == 3
+
+
+def test_an_acknowledgement_over_the_change_of_summer_time_lasts_its_minutes(
+    world: World,
+) -> None:
+    """Between 01:50 and 03:05 by the wall clock only fifteen minutes pass."""
+    taken = datetime(2026, 3, 29, 0, 50, tzinfo=UTC)
+    with world.db.write() as session:
+        alarm = world.emergency(session, taken)
+        alarms.acknowledge(session, world.doctor, alarm.id or 0, taken)
+    for minutes, holder in ((14, world.doctor.id), (16, None)):
+        now = taken + timedelta(minutes=minutes)
+        with world.db.write() as session:
+            escalation.sweep(session, now)
+        with world.db.read() as session:
+            assert session.get_one(Alarm, alarm.id).acknowledged_by == holder
