@@ -26,7 +26,6 @@ from clinic_server.console import admission_pages as console_admission_pages
 from clinic_server.console import boards as console_boards
 from clinic_server.console import consult_pages as console_consults
 from clinic_server.console import diary_pages as console_diary_pages
-from clinic_server.console import consult_pages as console_consults
 from clinic_server.console import ecg as console_ecg
 from clinic_server.console import limits as console_limits
 from clinic_server.console import pages as console_pages
@@ -63,6 +62,7 @@ from clinic_server.reports import routes as reports_routes
 from clinic_server.reports.jobs import ReportRunner
 from clinic_server.security import Shield
 from clinic_server.settings import VERSION, Settings
+from clinic_server.staff import factor_routes as staff_factor_routes
 from clinic_server.staff import routes as staff_routes
 from clinic_server.ticks import TICKS, Tick, TickRunner, in_session
 
@@ -88,7 +88,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     desk_statistics.router,
     console_boards.router,
     console_consults.router,
-    console_consults.router,
     console_limits.router,
     console_pages.router,
     console_admission_pages.router,
@@ -104,6 +103,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     administration_routes.router,
     audit_pages.router,
     staff_routes.router,
+    staff_factor_routes.router,
 )
 system = APIRouter(include_in_schema=False)
 

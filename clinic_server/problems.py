@@ -17,6 +17,7 @@ from clinic_server.deps import locale_of
 from clinic_server.errors import ClinicError, NotSignedIn
 from clinic_server.i18n import t
 from clinic_server.security import HEADERS
+from clinic_server.staff.auth import FACTOR_OWED
 from clinic_server.wire.problem import MEDIA_TYPE, Problem
 
 _log = logging.getLogger(__name__)
@@ -61,7 +62,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, ClinicError)  # noqa: S101 - registered for it alone
     if isinstance(error, NotSignedIn) and _is_page_view(request):
         back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/sign-in?next={quote(back, safe='/')}", 303)
+        page = "/sign-in/code" if error.code == FACTOR_OWED else "/sign-in"
+        return RedirectResponse(f"{page}?next={quote(back, safe='/')}", 303)
     return problem(request, error.status, error.code, error.params)
 
 

@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     clinic_phone: str = ""
     session_idle_min: int = Field(default=15, ge=1, le=720)
     session_max_h: int = Field(default=12, ge=1, le=24)
+    second_factor: bool = False
+    """Whether everybody of the staff needs an authenticator besides the password; without
+    it each person may choose to."""
     pairing_code_min: int = Field(default=10, ge=1, le=24 * 60)
     canary: bool = True
     """Whether a made VT proves the path to the inbox every ten minutes."""

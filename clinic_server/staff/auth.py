@@ -21,6 +21,8 @@ from clinic_server.staff.models import Role, Staff, StaffSession
 
 CSRF_HEADER = "X-CSRF"
 CSRF_FIELD = "csrf"
+FACTOR_OWED = "staff.factor_owed"
+"""Code of the refusal while the second factor is still owed."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -85,7 +87,7 @@ def _look_up(app: App, token: str, now: datetime) -> tuple[Staff, StaffSession]:
         return service.session_for(session, token, app.settings, now, app.seen)
 
 
-async def _staff_session(
+async def _half_signed_in(
     request: Request, app: AppDep, now: ClockDep
 ) -> tuple[Staff, StaffSession]:
     token = request.cookies.get(cookie_name(app.settings))
@@ -97,6 +99,16 @@ async def _staff_session(
         await _require_token(request, row)
     app.seen[row.token_hash] = now
     return staff, row
+
+
+HalfSignedIn = Annotated[tuple[Staff, StaffSession], Depends(_half_signed_in)]
+"""Somebody whose password was right; the second factor may still be owed."""
+
+
+def _staff_session(half: HalfSignedIn) -> tuple[Staff, StaffSession]:
+    if not half[1].factor_ok:
+        raise NotSignedIn(FACTOR_OWED)
+    return half
 
 
 _SignedIn = Annotated[tuple[Staff, StaffSession], Depends(_staff_session)]

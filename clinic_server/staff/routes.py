@@ -1,6 +1,7 @@
 """Signing in and out."""
 
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -18,8 +19,8 @@ from clinic_server.errors import ClinicError
 from clinic_server.staff import service
 from clinic_server.staff.auth import (
     CsrfToken,
-    CurrentSession,
     CurrentStaff,
+    HalfSignedIn,
     clear_session_cookie,
     require_same_origin,
     set_session_cookie,
@@ -39,7 +40,7 @@ _HOME = {
 Typed = Annotated[str, Form(max_length=256)]
 
 
-def _where_to(staff: Staff, wanted: str) -> str:
+def where_to(staff: Staff, wanted: str) -> str:
     """Follow ``next`` only inside this server: ``//host`` and backslashes lead out."""
     inside = wanted.startswith("/") and not wanted.startswith("//")
     if inside and "\\" not in wanted and wanted.isprintable():
@@ -121,18 +122,20 @@ def sign_in(
             detail={"code": checked.code},
         )
         return _form(request, app, locale, wanted=next, username=username, refusal=checked)
-    token, _ = service.open_session(session, checked, app.settings, now)
+    token, row = service.open_session(session, checked, app.settings, now)
     app.limits.sign_in_account.forget(username.strip().lower())
-    answer = RedirectResponse(_where_to(checked, next), 303)
+    code_page = f"/sign-in/code?next={quote(next, safe='/')}"
+    answer = RedirectResponse(where_to(checked, next) if row.factor_ok else code_page, 303)
     set_session_cookie(answer, token, app.settings)
     return answer
 
 
 @router.post("/sign-out", include_in_schema=False)
 def sign_out(
-    app: AppDep, row: CurrentSession, session: WriteSession, now: ClockDep
+    app: AppDep, who: HalfSignedIn, session: WriteSession, now: ClockDep
 ) -> RedirectResponse:
     """End the session at once."""
+    row = who[1]
     service.sign_out(session, row, now)
     app.seen.pop(row.token_hash, None)
     answer = RedirectResponse("/sign-in", 303)

@@ -12,7 +12,7 @@ from clinic_server.errors import Conflict, NotFound, NotSignedIn, Unprocessable
 from clinic_server.settings import Settings
 from clinic_server.staff import people
 from clinic_server.staff.audit import audit, verify_audit
-from clinic_server.staff.models import Duty, Role, Staff, StaffSession
+from clinic_server.staff.models import Duty, Role, SecondFactor, Staff, StaffSession
 from clinic_server.staff.passwords import (
     hash_password,
     verify_password,
@@ -132,6 +132,7 @@ def open_session(
         created_at=now,
         last_seen_at=now,
         expires_at=now + timedelta(hours=settings.session_max_h),
+        factor_ok=not (settings.second_factor or _has_factor(session, staff)),
     )
     session.add(row)
     session.flush()
@@ -145,6 +146,11 @@ def open_session(
         object_id=staff.id or 0,
     )
     return token, row
+
+
+def _has_factor(session: Session, staff: Staff) -> bool:
+    factor = session.get(SecondFactor, staff.id)
+    return factor is not None and factor.confirmed_at is not None
 
 
 def sign_in(

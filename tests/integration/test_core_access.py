@@ -110,7 +110,6 @@ DOORS: dict[str, Door] = {
     ),
     "GET /api/me/recordings/{recording_id}/screening": Door(PHONE, bound=True),
     "GET /console/consults/{consult_id}": Door(CLINICAL, bound=True),
-    "GET /console/consults/{consult_id}": Door(CLINICAL, bound=True),
     "POST /console/consults/{consult_id}/answer": Door(
         PHYSICIAN, bound=True, body={"opinion": "observe", "text": "继续观察"}
     ),
@@ -174,6 +173,10 @@ DOORS: dict[str, Door] = {
     "GET /api/me/family/{link_id}/looks": Door(PHONE, bound=True),
     "POST /sign-out": Door(EVERYBODY),
     "GET /account": Door(EVERYBODY),
+    "GET /sign-in/code": Door(EVERYBODY),
+    "POST /sign-in/code": Door(EVERYBODY),
+    "POST /account/factor": Door(EVERYBODY),
+    "POST /account/factor/remove": Door(EVERYBODY),
     "GET /console": Door(EVERYBODY),
     "GET /console/wall.json": Door(EVERYBODY),
     "GET /console/stream": Door(EVERYBODY),
