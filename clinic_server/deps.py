@@ -137,8 +137,14 @@ the route raises. Requests queue for it without holding a thread; a route that h
 not open another one, and a route without it must not write (``App.db.write`` in a route
 could take all threads)."""
 
-ReadSession = Annotated[Session, Depends(_read, scope="function")]
-"""A snapshot; what is written in it is thrown away."""
+READERS_AT_ONCE = 20
+"""Fewer than the pool has connections: more readers than threads would each hold one while
+waiting for a thread, and the threads would wait for connections."""
+ReadSession = Annotated[
+    Session, Depends(_read, scope="function", max_concurrency=READERS_AT_ONCE)
+]
+"""A snapshot; what is written in it is thrown away. Nobody waits for one who holds a
+`WriteSession`: each would wait for the other."""
 
 
 def _locale(request: Request) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from clinic_server.deps import ReadSession
+from clinic_server.deps import AppDep
 from clinic_server.devices.models import Issue
 from clinic_server.devices.service import issue_for_token
 from clinic_server.errors import NotSignedIn
@@ -26,8 +26,11 @@ def bearer_token(request: Request) -> str:
     return header[len(_SCHEME) :].strip()
 
 
-def _issue(request: Request, session: ReadSession) -> Issue:
-    return issue_for_token(session, bearer_token(request))
+def _issue(request: Request, app: AppDep) -> Issue:
+    # its own short read, over before the route's session begins: who waits for the
+    # writers' turn must not keep a reader's place meanwhile
+    with app.db.read() as session:
+        return issue_for_token(session, bearer_token(request))
 
 
 CurrentIssue = Annotated[Issue, Depends(_issue)]
