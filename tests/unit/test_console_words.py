@@ -13,7 +13,7 @@ from clinic_server.alarms.service import OUTCOMES
 from clinic_server.i18n import LOCALES, catalogue
 from clinic_server.patients.models import CaseVerb
 from clinic_server.staff.models import Role
-from clinic_server.wire.care import Opinion, Step, TaskState
+from clinic_server.wire.care import Opinion, Step
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSOLE = ROOT / "clinic_server" / "console"
@@ -83,7 +83,6 @@ def test_every_code_of_the_domain_has_its_words(locale: str) -> None:
         + [f"console.opinion_{one.value}" for one in Opinion]
         + [f"console.advice_{one.value}" for one in Opinion if one.value != "free_text"]
         + [f"console.verb_{one.value}" for one in CaseVerb]
-        + [f"console.task_{one.value}" for one in TaskState if one.value != "cancelled"]
         + [f"common.step_{one.value}" for one in Step]
         + [f"common.role_{one.value}" for one in Role]
     )
