@@ -15,6 +15,7 @@ from clinic_server.patients.models import Patient
 from clinic_server.recordings import service as recordings
 from clinic_server.recordings.models import Recording
 from clinic_server.reports import strips as strips_of
+from clinic_server.reports.comparison import compare
 from clinic_server.reports.document import (
     Document,
     Say,
@@ -25,6 +26,7 @@ from clinic_server.reports.document import (
 )
 from clinic_server.reports.models import Report
 from clinic_server.reports.sections import all_sections
+from clinic_server.reports.service import previous_signed
 from clinic_server.staff import service as staff_service
 
 
@@ -54,6 +56,7 @@ def document(session: Session, report: Report, locale: str, zone: ZoneInfo) -> D
         draft=report.state == "draft",
         head=_head(say, patient, recording, result, report.created_at),
         alarms=_alarms(session, say, recording),
+        comparison=_comparison(session, say, report),
         note=report.conclusion,
         strips=_strips(session, say, recording, result),
         signatures=_signatures(session, say, report),
@@ -73,6 +76,7 @@ class Parts:
     strips: list[StripDrawing]
     signatures: list[tuple[str, str, str]]
     alarms: Section | None = None
+    comparison: Section | None = None
     note: str = ""
     sha256: str = ""
 
@@ -94,6 +98,8 @@ def compose(say: Say, result: dict[str, Any], parts: Parts) -> Document:
     sections = all_sections(say, result)
     if parts.alarms is not None:
         sections.insert(6, parts.alarms)
+    if parts.comparison is not None:
+        sections.append(parts.comparison)
     passport = result["passport"]
     return Document(
         lang="zh" if say.locale == "zh_CN" else "en",
@@ -156,6 +162,7 @@ def _head(
             leads=" ".join(recording.lead_names),
             fs=say.number(recording.fs_hz),
         ),
+        "gain": say.t("head.gain_value", gain=say.number(recording.gain_counts_per_mv)),
         "drugs": patient.drugs or none,
         "procedure_on": patient.procedure_on.isoformat() if patient.procedure_on else none,
     }
@@ -232,6 +239,14 @@ def _alarms(session: Session, say: Say, recording: Recording) -> Section | None:
     names = ("event", "tier", "raised", "acknowledged", "answered", "read", "verdict")
     head = [say.t(f"table.{name}") for name in names]
     return Section(say.t("section.alarms"), table=Table(head, rows))
+
+
+def _comparison(session: Session, say: Say, report: Report) -> Section | None:
+    before = previous_signed(session, report)
+    if before is None:
+        return None
+    begun = recordings.recording_by_id(session, before.recording_id).started_at
+    return compare(say, report.result, before.result, begun)
 
 
 def _signatures(session: Session, say: Say, report: Report) -> list[tuple[str, str, str]]:

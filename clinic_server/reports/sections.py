@@ -7,6 +7,7 @@ what could not be assessed keeps its row and says why.
 from typing import Any
 
 from clinic_server.reports.document import Json, Say, Section, Table, cells, pick
+from clinic_server.reports.sections_waves import qt, st
 from clinic_server.wire.diary import Symptom
 
 Result = dict[str, Any]
@@ -173,6 +174,7 @@ def fibrillation(say: Say, r: Result) -> Section:
                 "af_conversion",
                 say.unit(af["conversion_pause_ms"], "ms", 0, "af.conversion_pause_ms"),
             ),
+            say.row("flutter_episodes", say.number(af["flutter_episodes"])),
             say.row("flutter", say.span(af["flutter_s"])),
         ],
     )
@@ -215,57 +217,6 @@ def pauses(say: Say, r: Result) -> Section:
     return Section(say.t("section.pauses"), rows)
 
 
-def st(say: Say, r: Result) -> Section:
-    """Section 8; one lead makes no statement on ischaemia, and says so."""
-    summary = r["st"]
-    if summary is None:
-        return Section(say.t("section.st"), note=say.missing("st"))
-    rows = [
-        say.row(
-            "st_lead",
-            say.t(
-                "unit.range",
-                mid=say.unit(lead["median_delta_mv"], "mv", 2),
-                low=say.number(lead["max_depression_mv"], 2),
-                high=say.number(lead["max_elevation_mv"], 2),
-            ),
-            lead=lead["lead"],
-        )
-        for lead in summary["leads"]
-    ]
-    if not summary["statement_allowed"]:
-        return Section(say.t("section.st"), rows, note=say.t("said.st.single_lead"))
-    rows.append(say.row("st_episodes", say.number(len(summary["episodes"]))))
-    return Section(say.t("section.st"), rows)
-
-
-def qt(say: Say, r: Result) -> Section:
-    """Section 9."""
-    q = r["qt"]
-    if q is None:
-        return Section(say.t("section.qt"), note=say.missing("qt"))
-    corrected = q["qtc_median_ms"] or {}
-    rows = [say.row("qt_median", say.unit(q["qt_median_ms"], "ms"))]
-    rows += [
-        say.row("qtc", say.unit(value, "ms"), formula=name.title())
-        for name, value in corrected.items()
-    ]
-    rows += [
-        say.row(
-            "qtc_max", say.unit(q["qtc_max_hourly_ms"], "ms", 0, "qt.qtc_max_hourly_ms")
-        ),
-        say.row("share_450", say.unit(q["share_450_pct"], "pct", 1, "qt.share_450_pct")),
-        say.row("share_500", say.unit(q["share_500_pct"], "pct", 1, "qt.share_500_pct")),
-        say.row("slope_day", say.plain(q["qt_rr_slope_day"], 3, "qt.qt_rr_slope_day")),
-        say.row(
-            "slope_night", say.plain(q["qt_rr_slope_night"], 3, "qt.qt_rr_slope_night")
-        ),
-        say.row("graded", f"{q['graded']} / {q['stretches']}"),
-    ]
-    note = "" if corrected else say.t("reason.wide_qrs")
-    return Section(say.t("section.qt"), rows, note=note)
-
-
 def variability(say: Say, r: Result) -> Section:
     """Sections 10 to 12; a missing part keeps one row that says why."""
     time, frequency, poincare = r["hrv_time"], r["hrv_frequency"], r["poincare"]
@@ -276,7 +227,7 @@ def variability(say: Say, r: Result) -> Section:
         rows.append(say.row("nn", say.number(time["nn_count"])))
         for name, key in (
             ("mean_nn", "mean_nn_ms"), ("sdnn", "sdnn_ms"), ("sdann", "sdann_ms"),
-            ("sdnn_index", "sdnn_index_ms"), ("rmssd", "rmssd_ms"),
+            ("sdnn_index", "sdnn_index_ms"), ("rmssd", "rmssd_ms"), ("sdsd", "sdsd_ms"),
         ):  # fmt: skip
             rows.append(say.row(name, say.unit(time[key], "ms", 0, f"hrv_time.{key}")))
         rows.append(
@@ -291,9 +242,10 @@ def variability(say: Say, r: Result) -> Section:
                 frequency[f"{band}_ms2"], "ms2", 0, f"hrv_frequency.{band}_ms2"
             )
             rows.append(say.row(band, value))
-        rows.append(
-            say.row("lf_hf", say.plain(frequency["lf_hf"], 2, "hrv_frequency.lf_hf"))
-        )
+        rows += [
+            say.row(name, say.plain(frequency[name], digits, f"hrv_frequency.{name}"))
+            for name, digits in (("lf_nu", 1), ("hf_nu", 1), ("lf_hf", 2))
+        ]
     rows += [
         say.row(name, say.unit(pick(poincare, f"{name}_ms"), "ms", 0, "poincare"))
         for name in ("sd1", "sd2")

@@ -196,6 +196,28 @@ def reports_of(session: Session, patient_id: int) -> Sequence[Report]:
     ).all()
 
 
+def previous_signed(session: Session, report: Report) -> Report | None:
+    """Give what stood signed of the patient's last earlier recording.
+
+    For a signed report that is as it was when it was signed, so that its page stays.
+    """
+    own = recordings.recording_by_id(session, report.recording_id)
+    known = (
+        select(Report)
+        .join(Recording, col(Recording.id) == Report.recording_id)
+        .where(
+            Report.patient_id == report.patient_id,
+            Report.recording_id != report.recording_id,
+            col(Report.signed_at).is_not(None),
+            col(Recording.started_at) < own.started_at,
+        )
+        .order_by(col(Recording.started_at).desc(), col(Report.version).desc())
+    )
+    if report.signed_at is not None:
+        known = known.where(col(Report.signed_at) < report.signed_at)
+    return session.exec(known).first()
+
+
 def versions_of(session: Session, recording_id: str) -> Sequence[Report]:
     """List the versions of one report, oldest first."""
     return session.exec(

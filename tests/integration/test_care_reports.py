@@ -2,6 +2,8 @@
 
 import json
 import re
+from datetime import timedelta
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -195,6 +197,45 @@ def test_a_signed_report_is_printed_the_same_every_time(clinic, recorded):
     assert b"pdfaid" in first.content, "PDF/A says what it is"
     again = recorded.http.get(f"/console/reports/{report_id}.pdf?lang=zh_CN")
     assert again.content == first.content
+
+
+def next_day(clinic, report_id, mean_bpm):
+    """Another recording of the same patient a day later, with its draft."""
+    with clinic.write() as session:
+        first = session.get_one(Report, report_id)
+        old = session.get_one(Recording, first.recording_id)
+        later = Recording(**{**old.model_dump(), "id": str(uuid4())})
+        later.started_at = old.started_at + timedelta(days=1)
+        rate = {**first.result["heart_rate"], "mean_bpm": mean_bpm}
+        report = Report(
+            recording_id=later.id,
+            patient_id=first.patient_id,
+            version=1,
+            state="draft",
+            algorithm=first.algorithm,
+            result={**first.result, "heart_rate": rate},
+            created_at=clinic.clock.now,
+        )
+        session.add(later)
+        session.flush()
+        session.add(report)
+        session.flush()
+        return report.id, round(first.result["heart_rate"]["mean_bpm"])
+
+
+def test_a_second_report_stands_beside_the_last_signed_one(clinic, recorded):
+    first_id = draft(clinic)
+    second_id, before = next_day(clinic, first_id, 93.6)
+    words = "Beside the last report"
+    recorded.http.cookies.set("lang", "en")
+    assert words not in recorded.http.get(f"/console/reports/{second_id}").text
+    body = {"password": make.PASSWORD, "patient_text": "看过了。"}
+    recorded.post(f"/console/reports/{first_id}/sign", json=body)
+    page = recorded.http.get(f"/console/reports/{second_id}").text
+    assert words in page
+    cells = [f"<td>{cell}</td>" for cell in (before, 94, f"{94 - before:+d}")]
+    assert "".join(cells) in page
+    assert words not in recorded.http.get(f"/console/reports/{first_id}").text
 
 
 def test_a_stranger_sees_no_report(clinic, recorded):
