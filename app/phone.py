@@ -174,9 +174,7 @@ class Phone:
         )
         if self.loan.issue_id not in (None, answer.issue_id):
             self.care.forget()
-            current = self.spool.current()
-            if current is not None:
-                self.spool.end(current.rid)
+            self.spool.end_all()
         self.loan.take(answer, code)
         self.api.token = answer.token
         self.uplink.revoked = False

@@ -215,6 +215,11 @@ class Spool:
         with self._writing() as db:
             db.execute("UPDATE recording SET ended=1 WHERE rid=?", (rid,))
 
+    def end_all(self) -> None:
+        """End every recording: another loan begins, and goes on with none of them."""
+        with self._writing() as db:
+            db.execute("UPDATE recording SET ended=1")
+
     def current(self) -> SpooledRecording | None:
         """Return the recording that is being made, if any."""
         open_ones = [one for one in self.recordings() if not one.ended]

@@ -176,6 +176,18 @@ def test_a_pause_over_midnight_is_filled_on_both_days(spool, wall):
     assert placed == {(first_day, 2450, 50), (second_day, 0, 150)}
 
 
+def test_another_loan_goes_on_with_neither_day_of_the_one_before(spool, wall):
+    recorder = make_recorder(spool, wall, max_s=10.0, lasting=Counting())
+    for at in range(0, 2600, 50):
+        recorder.add(frame(at, wall))
+    recorder.flush()
+    spool.end_all()
+    assert spool.kept(INFO.serial) is None
+    again = make_recorder(spool, wall, lasting=Counting())
+    again.add(frame(2600, wall))
+    assert again.rid not in {recorder.rid, *(one.rid for one in spool.recordings()[:2])}
+
+
 def test_a_segment_says_now_and_then_how_the_patchs_clock_runs(spool, wall):
     patch = Counting()
     patch.clock = ClockFit(250.025, 100.0, wall.now, span_s=600.0)
