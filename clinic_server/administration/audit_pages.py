@@ -7,17 +7,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from clinic_server.deps import AppDep, LocaleDep, ReadSession
+from clinic_server.deps import AppDep, ReadSession
 from clinic_server.staff.audit import verify_audit
-from clinic_server.staff.auth import CsrfToken, CurrentStaff, require
+from clinic_server.staff.auth import CurrentStaff, require
 from clinic_server.staff.models import AuditEntry, Role, Staff
-from clinic_server.templating import page
+from clinic_server.staff.page import PageDep
 
 router = APIRouter(include_in_schema=False)
 PAGE = 200
@@ -86,29 +86,21 @@ def _names(session: Session, entries: Sequence[AuditEntry]) -> dict[str, str]:
 
 @router.get("/audit")
 def audit_page(
-    request: Request,
-    app: AppDep,
+    here: PageDep,
     asked: AskedDep,
     session: ReadSession,
-    staff: Auditor,
-    csrf: CsrfToken,
-    locale: LocaleDep,
+    _staff: Auditor,
 ) -> HTMLResponse:
     """Show entries, the newest first."""
-    zone = ZoneInfo(app.settings.time_zone)
-    entries = session.exec(_query(asked, zone).limit(PAGE + 1)).all()
+    entries = session.exec(_query(asked, here.zone).limit(PAGE + 1)).all()
     shown = entries[:PAGE]
-    return page(
-        request,
+    return here.show(
         "admin_audit.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         asked=asked,
         entries=shown,
         names=_names(session, shown),
         older=shown[-1].id if len(entries) > PAGE else None,
-        moment=lambda at: at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
+        moment=lambda at: at.astimezone(here.zone).strftime("%Y-%m-%d %H:%M:%S"),
     )
 
 

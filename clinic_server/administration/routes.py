@@ -5,18 +5,15 @@ An administrator runs the house and sees no patient: nothing here reads clinical
 
 from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from clinic_server import timewords
 from clinic_server.deps import (
     AppDep,
     ClockDep,
-    LocaleDep,
     ReadSession,
     RowId,
     WriteSession,
@@ -29,13 +26,12 @@ from clinic_server.settings import VERSION
 from clinic_server.staff import people, sites
 from clinic_server.staff.auth import (
     Admin,
-    CsrfToken,
     CurrentSession,
     CurrentStaff,
 )
 from clinic_server.staff.models import Role, Site, Staff
+from clinic_server.staff.page import PageDep
 from clinic_server.staff.passwords import hash_password, verify_password
-from clinic_server.templating import page
 
 router = APIRouter(include_in_schema=False)
 Password = Annotated[str, Field(max_length=256)]
@@ -119,62 +115,44 @@ def _sites(session: Session, staff: Staff) -> list[Site]:
 
 @router.get("/admin")
 def overview(
-    request: Request,
-    app: AppDep,
+    here: PageDep,
     session: ReadSession,
     staff: Admin,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show how the house is set up, on one page."""
-    zone = ZoneInfo(app.settings.time_zone)
-    return page(
-        request,
+    return here.show(
         "admin_overview.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
-        people=people.everybody(session, staff, now),
+        people=people.everybody(session, staff, here.now),
         roles=list(Role),
         sites=_sites(session, staff),
         channels=notify_service.every_channel(session),
         version=VERSION,
-        database=app.settings.url.split(":")[0].split("+")[0],
-        time_zone=app.settings.time_zone,
+        database=here.app.settings.url.split(":")[0].split("+")[0],
+        time_zone=here.app.settings.time_zone,
         languages=LOCALES,
-        idle_min=app.settings.session_idle_min,
-        clock=lambda at: timewords.day_clock(at, now, zone, locale),
+        idle_min=here.app.settings.session_idle_min,
+        clock=here.clock,
     )
 
 
 @router.get("/admin/people/{person_id}")
 def person_page(
-    request: Request,
-    app: AppDep,
+    here: PageDep,
     person_id: RowId,
     session: ReadSession,
     staff: Admin,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show one account."""
-    zone = ZoneInfo(app.settings.time_zone)
     person = people.person_for(session, person_id, staff)
-    return page(
-        request,
+    return here.show(
         "admin_person.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         person=person,
         own=person.id == staff.id,
         roles=list(Role),
         sites=_sites(session, staff),
-        sessions=people.sessions_of(session, person_id, now),
+        sessions=people.sessions_of(session, person_id, here.now),
         ref_length=people.REF_LENGTH,
-        clock=lambda at: timewords.day_clock(at, now, zone, locale),
+        clock=here.clock,
     )
 
 
@@ -242,31 +220,22 @@ def add_site(body: NewSite, session: WriteSession, staff: Admin, now: ClockDep) 
 
 @router.get("/account/sessions")
 def own_sessions(
-    request: Request,
-    app: AppDep,
+    here: PageDep,
     session: ReadSession,
     staff: CurrentStaff,
     row: CurrentSession,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show where one is signed in, and let one change the password."""
-    zone = ZoneInfo(app.settings.time_zone)
 
     def last_use(at: datetime, token_hash: str) -> str:
-        return timewords.day_clock(max(at, app.seen.get(token_hash, at)), now, zone, locale)
+        return here.clock(max(at, here.app.seen.get(token_hash, at)))
 
-    return page(
-        request,
+    return here.show(
         "account_sessions.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
-        sessions=people.sessions_of(session, staff.id or 0, now),
+        sessions=people.sessions_of(session, staff.id or 0, here.now),
         current=row.token_hash,
         ref_length=people.REF_LENGTH,
-        clock=lambda at: timewords.day_clock(at, now, zone, locale),
+        clock=here.clock,
         last_use=last_use,
     )
 
@@ -286,8 +255,7 @@ def change_own_password(
     staff: CurrentStaff,
     row: CurrentSession,
     now: ClockDep,
-) -> Response:
+) -> None:
     """Change one's password; every other session ends."""
     person = people.person_for(session, staff.id or 0, staff)
     people.set_password(session, person, hashed, by=person, now=now, keep=row.token_hash)
-    return Response(status_code=204)
