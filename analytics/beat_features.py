@@ -18,7 +18,13 @@ _BEFORE, _AFTER = 36, 56
 _QRS = slice(_BEFORE - 15, _BEFORE + 21)
 _P = slice(_BEFORE - 32, _BEFORE - 11)
 _T = slice(_BEFORE + 18, _BEFORE + 52)
-_SHIFTS = 4
+_SHIFTS = np.arange(-4, 5, 2)
+"""Grid samples by which a complex is moved to match another."""
+_INITIAL = slice(_BEFORE - 14, _BEFORE + 1)
+_TERMINAL = slice(_BEFORE + 1, _BEFORE + 18)
+_NEIGHBOURS = 10
+_OTHER_THAN_OWN = 5.0
+"""Log-odds above those of the dominant morphology that make a beat look ventricular."""
 _AT_ONCE = 8192
 """Beats measured together: a day of them at once would take a tenth of a gigabyte."""
 _SAME = 0.88
@@ -30,7 +36,10 @@ NAMES = (
     "width_ms", "width_ratio", "fullness", "area", "cluster_share", "cluster_logit",
     "cluster_prematurity", "cluster_width", "cluster_corr", "p_corr", "p_energy",
     "t_corr", "logit_before", "logit_after", "corr_before", "corr_after", "same_side",
-    "rr_s", "reference_s", "ventricular_share", "irregularity",
+    "rr_s", "reference_s", "ventricular_share", "irregularity", "terminal_corr",
+    "neighbours_corr", "sharpness", "sharpness_ratio", "half_width", "half_width_ratio",
+    "one_sided", "t_amplitude", "t_change", "cluster_initial_corr", "cluster_half_width",
+    "cluster_t_change",
 )  # fmt: skip
 OPINION = tuple(
     NAMES.index(name)
@@ -43,7 +52,8 @@ OPINION = tuple(
         "ventricular_share",
     )
 )
-"""Columns that repeat the network's opinion; the rest is shape and timing."""
+"""Columns that repeat the network's opinion, against its opinion of the dominant
+morphology; the rest is shape and timing."""
 ABSENT = -1.0
 """Stands for a neighbour or an interval that is not there."""
 
@@ -260,14 +270,13 @@ def features(m: Measures, t: Timing) -> NDArray[np.float32]:
     if n == 0:
         return np.empty((0, len(NAMES)), np.float32)
     shape = m.shape_mv.astype(np.float64)
-    logit = m.ventricular[:, 0]
     prematurity = _or_absent(t.before_s / t.reference_s)
     label = cluster(m.shape_mv)
-    clusters = _cluster_table(label, logit, prematurity, m.width_ms)
-    dominant = _dominant(label, logit, prematurity)
+    dominant = _dominant(label, m.ventricular[:, 0], prematurity)
+    # What the network thinks of a patient's own complex differs by ten between patients.
+    logit, highest = (m.ventricular - m.ventricular[dominant, 0].mean()).T
     template = np.median(shape[dominant], axis=0)
     width = float(np.median(m.width_ms[dominant]))
-    aligned = _aligned_correlation(shape, template)
     units = unit_rows(shape[:, _QRS])
     span = np.ptp(shape[:, _QRS], axis=1) + 1e-6
     area = np.abs(shape[:, _QRS]).sum(axis=1)
@@ -279,15 +288,27 @@ def features(m: Measures, t: Timing) -> NDArray[np.float32]:
     )
     scale = project(shape[:, _QRS], own) / (own @ own + 1e-9)
     rest = np.linalg.norm(shape[:, _QRS] - scale[:, None] * own, axis=1)
+    steepest, half_width, t_area = _form(shape)
+    own_steepest, own_half_width, own_t_area = (
+        float(value[0]) for value in _form(template[None])
+    )
+    half_width_ratio, t_change = half_width / max(own_half_width, 1.0), t_area - own_t_area
+    initial = _aligned_correlation(shape, template, _INITIAL)
+    share, *clusters = _cluster_means(
+        label,
+        np.column_stack(
+            [logit, prematurity, m.width_ms / 100.0, initial, half_width_ratio, t_change]
+        ),
+    ).T
     columns = [
         logit,
-        m.ventricular[:, 1],
+        highest,
         m.qrs_logit,
         prematurity,
         _or_absent(t.after_s / t.reference_s),
         _or_absent(t.before_s / t.after_s),
         _or_absent(t.before_s / _shifted(t.before_s, 1)),
-        aligned,
+        _aligned_correlation(shape, template, _QRS),
         project(unit_rows(shape), unit_rows(template[None])[0]),
         rest / (np.linalg.norm(own) + 1e-6),
         np.log(span / (np.ptp(own) + 1e-6)),
@@ -295,7 +316,8 @@ def features(m: Measures, t: Timing) -> NDArray[np.float32]:
         m.width_ms / max(width, 40.0),
         area / span,
         np.log((area + 1e-6) / (np.abs(own).sum() + 1e-6)),
-        *clusters.T,
+        share,
+        *clusters[:3],
         _cluster_correlation(label, units, own),
         project(unit_rows(shape[:, _P]), unit_rows(template[None, _P])[0]),
         np.minimum(p_energy, 10.0),
@@ -307,10 +329,29 @@ def features(m: Measures, t: Timing) -> NDArray[np.float32]:
         np.sign(peak) * np.sign(template[_BEFORE]),
         _or_absent(t.before_s),
         t.reference_s,
-        np.full(n, float((logit > 0).mean())),
+        np.full(n, float((logit > _OTHER_THAN_OWN).mean())),
         t.irregularity,
+        _aligned_correlation(shape, template, _TERMINAL),
+        _neighbours_correlation(units),
+        steepest / span,
+        np.log((steepest + 1e-6) / (own_steepest + 1e-6)),
+        half_width,
+        half_width_ratio,
+        np.abs(shape[:, _QRS].sum(axis=1)) / (area + 1e-6),
+        np.ptp(shape[:, _T], axis=1) / span,
+        t_change,
+        *clusters[3:],
     ]
     return np.column_stack(columns).astype(np.float32)
+
+
+def _form(shape: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+    """Steepest slope, samples above half the height, T area over the area of the QRS."""
+    slope = np.abs(np.diff(shape[:, _QRS.start : _QRS.stop - 1], axis=1))
+    height = np.abs(shape[:, _QRS])
+    high = height > 0.5 * height.max(axis=1, keepdims=True)
+    t_area = shape[:, _T].sum(axis=1) / (height.sum(axis=1) + 1e-6)
+    return slope.max(axis=1), high.sum(axis=1).astype(np.float64), t_area
 
 
 def likeness(m: Measures, others: NDArray[np.int64]) -> float:
@@ -330,16 +371,14 @@ def _shifted(values: Matrix, by: int) -> Matrix:
     return out
 
 
-def _cluster_table(
-    label: NDArray[np.int64], logit: Matrix, prematurity: Matrix, width_ms: Matrix
-) -> Matrix:
-    """Share, mean log-odds, mean prematurity and mean width of each beat's cluster."""
+def _cluster_means(label: NDArray[np.int64], values: Matrix) -> Matrix:
+    """Share of each beat's cluster and the means of columns over it."""
     n = label.size
-    table = np.column_stack([np.full(n, 1.0 / n), logit, prematurity, width_ms / 100.0])
+    table = np.column_stack([np.full(n, 1.0 / n), values])
     for number in range(int(label.max()) + 1):
         members = label == number
         table[members, 0] = members.mean()
-        table[members, 1:] = table[members, 1:].mean(axis=0)
+        table[members, 1:] = values[members].mean(axis=0)
     return table
 
 
@@ -358,18 +397,32 @@ def _dominant(
     return best
 
 
-def _aligned_correlation(shape: Matrix, template: Matrix) -> Matrix:
-    """Highest correlation of the QRS with the template within 32 ms."""
-    own = unit_rows(template[None, _QRS])[0]
-    return np.asarray(
-        np.max(
-            [
-                project(unit_rows(shape[:, _QRS.start + shift : _QRS.stop + shift]), own)
-                for shift in range(-_SHIFTS, _SHIFTS + 1, 2)
-            ],
-            axis=0,
-        )
+def _aligned_correlation(shape: Matrix, template: Matrix, window: slice) -> Matrix:
+    """Highest correlation with a part of the template, moved by up to 32 ms."""
+    width = window.stop - window.start
+    low, high = window.start + int(_SHIFTS[0]), window.stop + int(_SHIFTS[-1])
+    part = shape[:, low:high]
+    own = unit_rows(template[None, window])[0]
+    begins = _SHIFTS - _SHIFTS[0]
+    sums = np.pad(np.cumsum(part, axis=1), ((0, 0), (1, 0)))
+    squares = np.pad(np.cumsum(part * part, axis=1), ((0, 0), (1, 0)))
+    total = sums[:, begins + width] - sums[:, begins]
+    power = squares[:, begins + width] - squares[:, begins] - total * total / width
+    inner = np.column_stack(
+        [project(part[:, begin : begin + width], own) for begin in begins.tolist()]
     )
+    # `own` has no mean, so that the mean of what it is held against does not count.
+    return np.asarray((inner / (np.sqrt(np.maximum(power, 0.0)) + 1e-9)).max(axis=1))
+
+
+def _neighbours_correlation(units: Matrix) -> Matrix:
+    """Correlation of the QRS with the mean of ten beats on either side."""
+    n = units.shape[0]
+    total = np.concatenate([np.zeros((1, units.shape[1])), np.cumsum(units, axis=0)])
+    beat = np.arange(n)
+    low, high = np.maximum(beat - _NEIGHBOURS, 0), np.minimum(beat + _NEIGHBOURS + 1, n)
+    around = total[high] - total[low] - units
+    return np.asarray((units * unit_rows(around)).sum(axis=1))
 
 
 def _cluster_correlation(label: NDArray[np.int64], units: Matrix, own: Matrix) -> Matrix:

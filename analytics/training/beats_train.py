@@ -42,7 +42,7 @@ PARAMETERS = {
     "seed": 1,
 }
 ROUNDS = 250
-_LOGIT, _PEAK, _CLUSTER, _BEFORE, _AFTER, _SHARE = beat_features.OPINION
+_LOGIT, _PEAK, *_ = beat_features.OPINION
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +160,7 @@ def blurred(rows: list[Rows], rng: np.random.Generator) -> list[Rows]:
         tables = []
         for table in (part.full.copy(), part.live.copy()):
             table[:, list(beat_features.OPINION[:-1])] *= 0.8
-            record = float(rng.normal(0.0, 0.7))
-            beat = rng.normal(0.0, 0.7, (table.shape[0], 1))
-            table[:, [_LOGIT, _PEAK, _CLUSTER]] += record
-            table[:, [_LOGIT, _PEAK]] += beat
+            table[:, [_LOGIT, _PEAK]] += rng.normal(0.0, 0.7, (table.shape[0], 1))
             tables.append(table)
         out.append(replace(part, full=tables[0], live=tables[1]))
     return out
