@@ -6,6 +6,10 @@ first lead and the same machine, or left out when they are not installed
 the repository.
 
     scripts/bench analytics [--data DIR] [--out FILE] [--only qrs,beats,af,vf,speed]
+    scripts/bench analytics --only left_out --models DIR
+
+``DIR/fold0`` … hold models that have not seen the patients of a fold of
+`analytics.training.qrs_data` (made by ``--leave-out`` of the training programs).
 """
 
 import argparse
@@ -19,7 +23,8 @@ import signal as signals
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +32,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from analytics import ec57, ec57_episodes, qrs, rhythm
+from analytics import _model, ec57, ec57_episodes, qrs, rhythm
 from analytics.holter import ALGORITHM_VERSION, analyze_holter, read_ecg
 from analytics.holter_annotations import rhythm_spans, to_annotations, to_beats
 from analytics.records import read_annotations, read_record, record_header
 from analytics.records_evaluate import ec57_annotations
 from analytics.records_types import RecordAnnotations
+from analytics.training import qrs_data
 
 ROOT = Path(__file__).resolve().parent.parent
 Samples = NDArray[np.int64]
@@ -151,10 +157,7 @@ def beat_rows(data: Path) -> list[list[str]]:
     """V and S beats of ours, per record and gross, first lead, 5 min skipped."""
     rows, all_statistics = [], []
     for path in with_atr(data / "mitdb", lambda n: n not in PACED):
-        annotated, fs, end = annotated_by_us(path)
-        reference = ec57_annotations(read_annotations(path, "atr"), end)
-        test = ec57_annotations(annotated, end)
-        got = ec57.compare_beats(reference, test, fs, end_sample=end).statistics
+        got = our_beats(path, ec57.LEARNING_S)
         all_statistics.append(got)
         rows.append([path.name, *(counted(got[k]) for k in BEAT_COLUMNS)])
     if rows:
@@ -166,6 +169,90 @@ def beat_rows(data: Path) -> list[list[str]]:
 
 
 BEAT_COLUMNS = ("qrs_se", "qrs_ppv", "v_se", "v_ppv", "s_se", "s_ppv")
+
+
+def our_beats(path: Path, start_s: float) -> dict[str, ec57.Ratio]:
+    """Compare our beats and their classes with the reference of one record."""
+    annotated, fs, end = annotated_by_us(path)
+    reference = ec57_annotations(read_annotations(path, "atr"), end)
+    test = ec57_annotations(annotated, end)
+    got = ec57.compare_beats(reference, test, fs, end_sample=end, start_s=start_s)
+    return dict(got.statistics)
+
+
+def openecg_beats(path: Path, start_s: float) -> dict[str, ec57.Ratio]:
+    """Compare the beats of openecg's report; it tells ventricular beats only."""
+    openecg = importlib.import_module("openecg")
+    ecg, fs = lead_of(path)
+    fast = signal.resample_poly(ecg, 500, int(fs))
+    told = openecg.report(fast, 500, model="onnx", max_beat_events=fast.size)
+    events = told.beats["events"]
+    samples = [round(event["sample"] * fs / 500.0) for event in events]
+    labels = ["V" if event["type"] == "vpc" else "N" for event in events]
+    test = ec57.Annotations(np.array(samples, np.int64), labels)
+    reference = ec57_annotations(read_annotations(path, "atr"), len(ecg))
+    got = ec57.compare_beats(reference, test, fs, end_sample=len(ecg), start_s=start_s)
+    return dict(got.statistics)
+
+
+def peer_rows(data: Path) -> list[list[str]]:
+    """Gross beat classes of every program that tells any."""
+    programs = {f"anxin {ALGORITHM_VERSION}": our_beats}
+    if installed("openecg"):
+        programs[named("openecg")] = openecg_beats
+    records = with_atr(data / "mitdb", lambda n: n not in PACED)
+    rows = []
+    for name, classify in programs.items():
+        gross = ec57.summarize([classify(path, ec57.LEARNING_S) for path in records])
+        rows.append([name, *(percent(gross[k].gross_pct) for k in BEAT_COLUMNS)])
+    return rows
+
+
+@contextmanager
+def models_of(folder: Path) -> Iterator[None]:
+    """Let the analysis use the models of a folder in place of the shipped ones."""
+    shipped = _model.load
+    own = {p.stem: _model.Session(p.stem, p.read_bytes()) for p in folder.glob("*.onnx")}
+    vars(_model)["load"] = lambda name: own[name] if name in own else shipped(name)
+    try:
+        yield
+    finally:
+        vars(_model)["load"] = shipped
+
+
+def left_out_rows(data: Path, models: Path) -> list[list[str]]:
+    """Beats of patients whom neither network nor trees have seen."""
+    dealt = qrs_data.folds_of(data, 3)
+    rows = []
+    for database, label, start_s in (
+        ("mitdb", "MIT-BIH, not paced", ec57.LEARNING_S),
+        ("qtdb", "QT database", 0.0),
+    ):
+        found: dict[str, dict[str, ec57.Ratio]] = {}
+        for folder in sorted(models.glob("fold*")):
+            fold = int(folder.name.removeprefix("fold"))
+            with models_of(folder):
+                for path in with_atr(data / database, lambda n: n not in PACED):
+                    if dealt[qrs_data.patient_of(database, path.name)] == fold:
+                        found[path.name] = our_beats(path, start_s)
+        summary = ec57.summarize(list(found.values()))
+        gross = [percent(summary[k].gross_pct) for k in BEAT_COLUMNS]
+        average = [percent(summary[k].average_pct) for k in BEAT_COLUMNS]
+        worst = [", ".join(most_errors(found, kind)) for kind in ("v", "s")]
+        rows.append([label, str(len(found)), "gross", *gross, *worst])
+        rows.append([label, str(len(found)), "average", *average, "", ""])
+    return rows
+
+
+def most_errors(found: dict[str, dict[str, ec57.Ratio]], kind: str) -> list[str]:
+    """Name the three records with most missed and false beats of a class."""
+
+    def errors(name: str) -> tuple[int, int]:
+        se, ppv = found[name][f"{kind}_se"], found[name][f"{kind}_ppv"]
+        return int(se.of - se.hits), int(ppv.of - ppv.hits)
+
+    order = sorted(found, key=lambda name: -sum(errors(name)))[:3]
+    return ["{} (-{} +{})".format(name, *errors(name)) for name in order]
 
 
 def annotated_by_us(path: Path) -> tuple[RecordAnnotations, float, int]:
@@ -376,6 +463,11 @@ SECTIONS: dict[str, tuple[str, Sequence[str], Callable[[Path], list[list[str]]]]
         ("record", "QRS Se", "QRS +P", "V Se", "V +P", "S Se", "S +P"),
         beat_rows,
     ),
+    "classes": (
+        "Beat classes beside a peer, MIT-BIH without paced records",
+        ("program", "QRS Se", "QRS +P", "V Se", "V +P", "S Se", "S +P"),
+        peer_rows,
+    ),
     "af": (
         "Atrial fibrillation, duration",
         ("records of", "records", "Se %", "+P %", "worst record (wrong time)"),
@@ -397,12 +489,22 @@ SECTIONS: dict[str, tuple[str, Sequence[str], Callable[[Path], list[list[str]]]]
 }
 
 
+LEFT_OUT = (
+    "Beats of patients left out",
+    (
+        *("database", "records", "statistic", "QRS Se", "QRS +P", "V Se", "V +P"),
+        *("S Se", "S +P", "most V errors (missed, false)", "most S errors"),
+    ),
+)
+
+
 def main() -> int:
     """Run the chosen sections and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "ecg")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
     parser.add_argument("--only", default=",".join(SECTIONS))
+    parser.add_argument("--models", type=Path)
     parser.add_argument("--child")
     parser.add_argument("--day", type=Path)
     args = parser.parse_args()
@@ -413,15 +515,20 @@ def main() -> int:
         print(f"no recordings under {args.data}", file=sys.stderr)
         return 1
     wanted = args.only.split(",")
-    pages = {name: section(name, args.data) for name in SECTIONS if name in wanted}
+    pages = {
+        name: section(title, head, rows(args.data))
+        for name, (title, head, rows) in SECTIONS.items()
+        if name in wanted
+    }
+    if args.models is not None:
+        pages["left_out"] = section(*LEFT_OUT, left_out_rows(args.data, args.models))
     write_page(args.out, pages)
     return 0
 
 
-def section(name: str, data: Path) -> str:
-    """Measure one section and lay it out."""
-    title, head, rows = SECTIONS[name]
-    text = f"## {title}\n\n{table(head, rows(data))}\n"
+def section(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Lay out one section."""
+    text = f"## {title}\n\n{table(head, rows)}\n"
     print(text, flush=True)
     return text
 
