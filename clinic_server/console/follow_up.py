@@ -6,6 +6,7 @@ from typing import Any
 
 from clinic_server import timewords
 from clinic_server.console.detail import Page
+from clinic_server.devices import service as devices
 from clinic_server.devices.models import Issue
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import CaseVerb, Patient
@@ -32,6 +33,7 @@ def follow_up(page: Page, patient: Patient, loan: Issue | None) -> dict[str, Any
         "templates": list(TEMPLATES),
         "today": page.now.astimezone(page.zone).date().isoformat(),
         "steps_done": _verbs(page, patient_id),
+        "course": _course(page, patient_id),
         "case_open": patients.open_case(page.session, patient_id) is not None,
     }
 
@@ -133,3 +135,29 @@ def _verbs(page: Page, patient_id: int) -> list[dict[str, str]]:
         }
         for verb in CaseVerb
     ]
+
+
+def _course(page: Page, patient_id: int) -> list[tuple[str, str, str]]:
+    """Give every verb and every stamp of the wristband: when, what, who; oldest first."""
+    events = [
+        (one.at, page.say(f"console.verb_{one.verb.value}"), one.actor)
+        for one in patients.case_timeline(page.session, patient_id)
+    ]
+    stamps = [
+        (one.at, page.say(f"desk.stamp.{one.step}"), f"staff:{one.staff_id}")
+        for one in devices.time_points(page.session, patient_id)
+    ]
+    names: dict[str, str] = {}
+    for _, _, actor in (*events, *stamps):
+        if actor not in names:
+            names[actor] = _who(page, actor)
+    return [
+        (page.near(at), what, names[actor]) for at, what, actor in sorted(events + stamps)
+    ]
+
+
+def _who(page: Page, actor: str) -> str:
+    kind, _, number = actor.partition(":")
+    if kind == "staff":
+        return staff_service.staff_by_id(page.session, int(number)).name
+    return page.say("care.by_phone" if kind == "phone" else "console.the_system")

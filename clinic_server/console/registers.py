@@ -126,8 +126,4 @@ def patient_file(page: Page, patient_id: int) -> dict[str, Any]:
             page,
             alarms_service.alarms_of_patient(session, reader.staff, patient_id, page.now),
         ),
-        "course": [
-            (page.near(event.at), page.say(f"console.verb_{event.verb.value}"))
-            for event in patients_service.case_timeline(session, patient_id)
-        ],
     }

@@ -283,3 +283,18 @@ def test_a_strip_of_somebody_elses_recording_is_never_shown(
     browser = clinic.sign_in("zhang")
     text = browser.get(f"/console/patients/{ward.patient_id}/diary").text
     assert foreign.recording_id not in text
+
+
+def test_the_case_says_who_did_what_and_when_the_wristband_was_scanned(
+    clinic: Clinic, ward: Ward, people: Any
+) -> None:
+    zhang, nurse = people
+    assert nurse.post(f"/desk/patients/{ward.patient_id}/stamp/teach").status_code == 204
+    course = zhang.get(f"/console/patients/{ward.patient_id}").text.split('class="course"')[
+        1
+    ]
+    course = course.split("</ol>")[0]
+    assert course.count("<li>") == 4, "file, unit, plan, taught"
+    assert "Taught" in course
+    assert "Chen" in course
+    assert "Zhang" in course

@@ -4,6 +4,7 @@ A new fact on the page is a new line in ``tests/golden/family_page.json``: someb
 write it there on purpose (``ANXIN_UPDATE_GOLDEN=1`` writes what is shown now).
 """
 
+import asyncio
 import json
 import os
 import re
@@ -194,3 +195,20 @@ def test_midnight_belongs_to_the_clinics_day(clinic: Clinic, ward: Ward) -> None
     assert "are late" not in page.get("/f").text
     clinic.clock.forward(hours=10, minutes=1)
     assert "are late" in page.get("/f").text
+
+
+def test_two_hundred_followers_at_once_are_all_answered(clinic: Clinic, ward: Ward) -> None:
+    phone = clinic.phone(ward.code)
+    page = Followers(clinic, phone).pages[1, "en"]
+
+    async def all_at_once() -> list[int]:
+        async with httpx.AsyncClient(
+            base_url=clinic.url,
+            cookies=dict(page.cookies),
+            timeout=30,
+            limits=httpx.Limits(max_connections=200),
+        ) as http:
+            answers = await asyncio.gather(*(http.get("/f") for _ in range(200)))
+        return [one.status_code for one in answers]
+
+    assert set(asyncio.run(all_at_once())) == {200}
