@@ -24,7 +24,8 @@ router = APIRouter(include_in_schema=False)
 PERIOD = timedelta(days=90)
 DAY = timedelta(days=1)
 DAMAGED = frozenset({"damaged", "incomplete"})
-_GONE = frozenset({UnitState.LOST, UnitState.RETIRED})
+SHORTEST_DAYS = 1.0
+"""Out for less, a unit says nothing about hours a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class UnitUse:
     loans: int
     out_days: float
     worn_h_per_day: float | None
-    """Hours of ECG on disk per day out; None while it was not out."""
+    """Hours of ECG on disk per day out; None before the first whole day."""
     arrived: float | None
     """Share of what its clock counted that is on disk; None without a recording."""
     damaged: int
@@ -68,14 +69,14 @@ def fleet_use(session: Session, staff: Staff, now: datetime, zone: ZoneInfo) -> 
     ids = [loan.id or 0 for some in loans.values() for loan in some]
     seconds = reading.seconds_of_issues(session, ids)
     rows = [_use(unit, loans[unit.serial], seconds, since, now) for unit in units]
-    kept = {unit.serial: unit for unit in units if unit.state not in _GONE}
-    owned = sum((now - max(since, one.created_at)) / DAY for one in kept.values())
-    out = sum(row.out_days for row in rows if row.serial in kept)
+    kept = [(unit, row) for unit, row in zip(units, rows, strict=True) if not _gone(unit)]
+    owned = sum((now - max(since, unit.created_at)) / DAY for unit, _ in kept)
+    out = sum(row.out_days for _, row in kept)
     back = [one for some in loans.values() for one in some if one.returned_at is not None]
     lengths = [(one.returned_at - one.issued_at) / DAY for one in back if one.returned_at]
     return FleetUse(
         units=sorted(rows, key=_worst_first),
-        utilisation=out / owned if owned > 0 else None,
+        utilisation=min(1.0, out / owned) if owned >= SHORTEST_DAYS else None,
         returned=len(back),
         on_time=sum(
             one.returned_at is not None
@@ -85,6 +86,10 @@ def fleet_use(session: Session, staff: Staff, now: datetime, zone: ZoneInfo) -> 
         median_loan_days=median(lengths) if lengths else None,
         lost=[unit.serial for unit in units if unit.state is UnitState.LOST],
     )
+
+
+def _gone(unit: Unit) -> bool:
+    return unit.state in (UnitState.LOST, UnitState.RETIRED)
 
 
 def _use(
@@ -106,7 +111,7 @@ def _use(
         state=unit.state,
         loans=len(loans),
         out_days=out,
-        worn_h_per_day=stored / 3600 / out if out > 0 else None,
+        worn_h_per_day=stored / 3600 / out if out >= SHORTEST_DAYS else None,
         arrived=stored / ran if ran > 0 else None,
         damaged=sum(loan.return_condition in DAMAGED for loan in loans),
     )

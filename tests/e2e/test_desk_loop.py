@@ -65,47 +65,140 @@ def fits(page: Page) -> None:
     assert page.evaluate(CLIPPED) == []
 
 
-def test_a_unit_goes_out_and_comes_back_by_scanning(browser: Browser, ward: Ward) -> None:
-    patient = ward.admit("彭秋菊", sent_s=None)
-    with ward.db.write() as session:
-        make.make_unit(session, "AX-0139", datetime.now(UTC))
-    context, looker = look(browser, ward)
-    page = sign_in(looker, "chen", "/desk")
-    scan(page, "AX-0139")
+def sign(page: Page) -> None:
+    """Draw a signature with the mouse, as a finger does."""
+    page.locator("canvas.signature").scroll_into_view_if_needed()
+    box = page.locator("canvas.signature").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 20, box["y"] + 40)
+    page.mouse.down()
+    for step in range(1, 8):
+        page.mouse.move(box["x"] + 20 + 25 * step, box["y"] + (20 if step % 2 else 60))
+    page.mouse.up()
+
+
+def issue(page: Page, patient: int) -> str:
+    """Fill the sheet of an issue; give the pairing code."""
     sheet = page.locator("#sheet")
     expect(sheet.locator("h2")).to_have_text("发放 AX-0139")
     expect(page.locator("#sheet-go")).to_have_attribute("aria-disabled", "true")
     expect(page.locator("#sheet-missing")).to_contain_text("患者签字")
     fits(page)
     page.select_option("#who", str(patient))
+    expect(page.locator("#signer")).to_have_value("彭秋菊")
     page.check("#charger")
+    page.fill("#deposit", "200")
+    page.locator("summary", has_text="看条款全文").click()
+    expect(sheet).to_contain_text("先打 120")
     page.check("#terms")
+    sign(page)
     page.click("#sheet-go")
     code = page.locator("#pairing-code").inner_text()
     assert re.fullmatch(r"[0-9A-Z]{4}(-[0-9A-Z]{4}){3}", code)
     expect(sheet.locator("img.qr")).to_be_visible()
+    return code
+
+
+def wear(ward: Ward, token: str) -> None:
+    """Let the phone send its first seconds."""
+    http = httpx.Client(base_url=ward.url)
+    phone = make.Phone(http, token, serial="AX-0139", started_at=datetime.now(UTC))
+    assert phone.announce().status_code == 200
+    assert phone.put(0).status_code == 201
+    http.close()
+
+
+def become_late(ward: Ward, patient: int, days: int) -> None:
+    """Let the loan have begun long ago; the ticks of the day run."""
+    now = datetime.now(UTC)
+    with ward.db.write() as session:
+        loan = devices.open_issue_of(session, patient)
+        assert loan is not None
+        loan = session.get_one(Issue, loan.id)
+        loan.issued_at = now - timedelta(days=14 + days)
+        loan.due_on = (now.astimezone(ZONE) - timedelta(days=days)).date()
+        session.add(loan)
+    with ward.db.write() as session:
+        reminders.sweep(session, now, ZONE, "8021")
+        watch.sweep(session, now, ZONE)
+
+
+def test_a_loan_from_its_issue_to_the_certificate(
+    browser: Browser, ward: Ward, tmp_path: Path
+) -> None:
+    patient = ward.admit("彭秋菊", sent_s=None)
+    with ward.db.write() as session:
+        make.make_unit(session, "AX-0139", datetime.now(UTC))
+    context, looker = look(browser, ward)
+    page = sign_in(looker, "chen", "/desk")
+    scan(page, "AX-0139")
+    code = issue(page, patient)
     enrolled = httpx.post(f"{ward.url}/api/enrol", json={"code": code})
     assert enrolled.status_code == 200
+    sheet = page.locator("#sheet")
     expect(sheet).to_contain_text("手机已配对，等贴片", timeout=5_000)
+    wear(ward, enrolled.json()["token"])
+    expect(sheet).to_contain_text("已收", timeout=5_000)
     page.click("#sheet-go")
-    expect(page.locator('#loans tr[data-serial="AX-0139"]')).to_contain_text("还有 14 天")
+    row = page.locator('#loans tr[data-serial="AX-0139"]')
+    expect(row).to_contain_text("还有 14 天")
+    expect(row).to_contain_text("数据")
+
+    become_late(ward, patient, 2)
+    page.reload()
+    expect(row).to_contain_text("逾期 2 天")
+    expect(row).to_contain_text("T+1")
+    row.locator("[data-extend]").click()
+    page.fill("#reason", "复诊推迟到下周")
+    fits(page)
+    with page.expect_navigation():
+        page.click("#sheet-go")
+    expect(row).to_contain_text("还有 7 天")
 
     scan(page, "AX-0139")
     expect(sheet.locator("h2")).to_have_text("收回 AX-0139（彭秋菊）")
     expect(page.locator("#sheet-go")).to_have_attribute("aria-disabled", "true")
+    picture = tmp_path / "back.png"
+    page.screenshot(path=picture)
+    page.set_input_files("#photo", picture)
+    page.check("#parts-back")
     page.fill("#signed-by", "彭小兰")
+    sign(page)
+    fits(page)
     page.click("#sheet-go")
-    expect(page.locator("#loans")).to_have_count(0)
+    page.wait_for_url("**/papers")
+    paper = page.locator(".paper")
+    expect(paper).to_contain_text("复诊推迟到下周")
+    expect(paper).to_contain_text("彭小兰")
+    for picture_of in paper.locator("img").all():
+        assert picture_of.evaluate("one => one.complete && one.naturalWidth > 0")
+    assert paper.locator("img").count() == 3
+    fits(page)
     gone = httpx.get(
         f"{ward.url}/api/me/home",
         headers={"Authorization": f"Bearer {enrolled.json()['token']}"},
     )
     assert gone.status_code in (401, 410), "the phone of a returned unit is cut off"
+    prepare_again(page, ward)
+    with ward.db.read() as session:
+        (loan,) = devices.issues_of(session, patient)
+    assert (loan.return_signed_by, loan.accessories_back) == ("彭小兰", True)
+    assert (loan.deposit_cny, loan.deposit_back_cny) == (200, 200)
+    assert looker.complaints == []
+    context.close()
 
+
+def prepare_again(page: Page, ward: Ward) -> None:
+    """Wipe, disinfect and test the unit; the certificate is a page of its own."""
+    page.goto(f"{ward.url}/desk")
     page.click('[data-state="returned_dirty"]')
     row = page.locator("#units tr", has_text="AX-0139")
     row.locator("[data-wipe]").click()
-    expect(row).to_contain_text("证书 W-00001")
+    row.get_by_role("status").click()
+    expect(page.locator(".paper")).to_contain_text("W-00001")
+    fits(page)
+    page.goto(f"{ward.url}/desk")
+    page.click('[data-state="returned_dirty"]')
     for state, label in (
         ("returned_dirty", "开始消毒"),
         ("disinfecting", "消毒完，检测"),
@@ -118,12 +211,7 @@ def test_a_unit_goes_out_and_comes_back_by_scanning(browser: Browser, ward: Ward
     page.click('[data-state="available"]')
     expect(row).to_contain_text("可用")
     scan(page, "AX-0139")
-    expect(sheet).to_contain_text("证书 W-00001")
-    with ward.db.read() as session:
-        (loan,) = devices.issues_of(session, patient)
-    assert loan.return_signed_by == "彭小兰"
-    assert looker.complaints == []
-    context.close()
+    expect(page.locator("#sheet")).to_contain_text("证书 W-00001")
 
 
 def late_and_silent(ward: Ward) -> int:
@@ -162,6 +250,9 @@ def test_every_page_of_the_desk_fits(
     fits(page)
     page.click("#reminders")
     expect(page.locator(".sheet .reminder").first).to_be_visible()
+    fits(page)
+    page.goto(f"{ward.url}/desk/statistics")
+    expect(page.locator("tbody tr").first).to_be_visible()
     fits(page)
     page.goto(f"{ward.url}/console/roster")
     expect(page.locator(".on-duty li")).to_have_count(3)
