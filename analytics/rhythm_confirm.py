@@ -25,6 +25,8 @@ REGULAR: Final = 0.15  # median change over the interval: regular
 ONE_SHAPE: Final = 0.65  # mean correlation of successive complexes: of one shape
 SLOW_BPM: Final = 120.0  # /min; slower, regular and not borne out: idioventricular
 BORDER_S: Final = 3.0  # s that beats may move a border of the waveform's
+SAME_RATE: Final = 0.15  # of the waveform's rate that the rate of the beats may be off
+FEW_COMPLEXES: Final = 0.2  # of those the rate asks for: complexes run together, flutter
 SURE: Final = 0.65  # confidence of a narrow beat that does
 RUN_RR_S: Final = 0.6  # s between beats of a tachycardia: 100/min
 SHORT_SPREAD: Final = 2.0  # longest over shortest interval of a short run
@@ -124,13 +126,15 @@ def _fitted(episode: Episode, beats: BeatArrays) -> Episode:
         first < j and narrow[first] and beats.sample[first] < episode.onset_sample + reach
     ):
         first += 1
-    if first < j and (first > i or wide[first]):
+    near = first < j and beats.sample[first] <= episode.onset_sample + reach
+    if near and (first > i or wide[first]):
         first = _along(beats, wide, first, -1, episode.onset_sample - reach)
         onset = int(beats.sample[first])
     last = j - 1
     while last > first and narrow[last] and beats.sample[last] >= end - reach:
         last -= 1
-    if last > first and (last < j - 1 or wide[last]):
+    near = last > first and beats.sample[last] >= end - reach
+    if near and (last < j - 1 or wide[last]):
         last = _along(beats, wide, last, 1, end + reach)
         offset = int(beats.sample[last]) + 1
     begun = episode.onset_sample if onset is None else onset
@@ -138,9 +142,17 @@ def _fitted(episode: Episode, beats: BeatArrays) -> Episode:
     evidence = dict(episode.evidence)
     evidence["beats"] = float(max(last - first + 1, 0))
     rr_s = beats.rr_s[first + 1 : last + 1]
-    if episode.rhythm is not Rhythm.VFIB and np.isfinite(rr_s).any():
-        evidence["rate_bpm"] = mean_rate_bpm(rr_s)
-    return replace(episode, onset_sample=begun, offset_sample=over, evidence=evidence)
+    rate = mean_rate_bpm(rr_s)
+    # Where complexes run into each other, few are found: then the waveform's rate stands.
+    if abs(rate - evidence["rate_bpm"]) <= SAME_RATE * evidence["rate_bpm"]:
+        evidence["rate_bpm"] = rate
+    rhythm = episode.rhythm
+    due = evidence["rate_bpm"] * (over - begun) / beats.fs / 60.0
+    if rhythm is Rhythm.VT and evidence["beats"] < FEW_COMPLEXES * due:
+        rhythm = Rhythm.VFL
+    return replace(
+        episode, rhythm=rhythm, onset_sample=begun, offset_sample=over, evidence=evidence
+    )
 
 
 def _along(beats: BeatArrays, wide: Flags, k: int, step: int, limit: float) -> int:

@@ -15,6 +15,8 @@ CONVERSION_S: Final = 10.0  # s around the end of fibrillation (report definitio
 SA_TOLERANCE: Final = 0.10  # of the sinus interval: a multiple of it (report definition 7)
 SA_MULTIPLES: Final = (2, 3, 4)
 SAME_AS_QRS: Final = 0.45  # of the steepness of the beats around: a beat was missed (own)
+STILL_MV: Final = 0.2  # mV in a second, and in 16 ms; fibrillation is higher (own)
+AFTER_VF: Final = 0.7  # confidence of standstill without a beat before it
 FLOOR_MV: Final = 0.002  # mV SD; less is a dead input, not a silent heart (own)
 CAUSES: Final = (
     "cause_in_af",
@@ -85,7 +87,44 @@ def find_pauses(
             evidence = {"rr_ms": 1000.0 * seconds, "contact": 1.0}
             confidence = float(beats.confidence[k - 1 : k + 1].mean())
             out.append(Episode(Rhythm.ASYS, first, end, confidence, evidence))
+    if ecg_mv is not None:
+        out += _after_fibrillation(ecg_mv, beats, quality, bad, fibrillation)
+    return sorted(out, key=lambda e: e.onset_sample)
+
+
+def _after_fibrillation(
+    ecg_mv: Ecg,
+    beats: BeatArrays,
+    quality: Sequence[QualityWindow],
+    bad: Sequence[Span],
+    fibrillation: Sequence[Span],
+) -> list[Episode]:
+    """Find standstill that follows fibrillation: no beat goes before it."""
+    out: list[Episode] = []
+    for position, (_, begin) in enumerate(fibrillation):
+        k = int(np.searchsorted(beats.sample, begin))
+        end = int(beats.sample[k]) if k < len(beats) else beats.end_sample
+        if position + 1 < len(fibrillation):
+            end = min(end, fibrillation[position + 1][0])
+        seconds = (end - begin) / beats.fs
+        if seconds < ASYSTOLE_S or _touches(begin, end, bad):
+            continue
+        if _contact(ecg_mv, begin, end, beats.fs, quality) and _still(
+            ecg_mv[begin:end], beats.fs
+        ):
+            evidence = {"rr_ms": 1000.0 * seconds, "contact": 1.0, "after_vf": 1.0}
+            out.append(Episode(Rhythm.ASYS, begin, end, AFTER_VF, evidence))
     return out
+
+
+def _still(ecg_mv: Ecg, fs: float) -> bool:
+    """Whether most seconds are too low to be fibrillation, and no complex stands out."""
+    width = round(fs)
+    rows = ecg_mv[: ecg_mv.size // width * width].reshape(-1, width)
+    height = float(np.median(rows.max(axis=1) - rows.min(axis=1)))
+    return (
+        height < STILL_MV and _steepness(ecg_mv, width, ecg_mv.size - width, fs) < STILL_MV
+    )
 
 
 def _touches(first: int, end: int, spans: Sequence[Span]) -> bool:

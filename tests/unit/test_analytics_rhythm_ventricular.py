@@ -166,3 +166,27 @@ def test_irregular_row_in_noise_is_dropped():
     table, ecg = ventricular_row(muscle_noise, gaps)
     assert ventricular_runs(table, ecg)
     assert not confirm_runs(ventricular_runs(table, ecg), table, ecg)
+
+
+def test_standstill_after_fibrillation_is_named_though_no_beat_goes_before_it():
+    quiet = np.random.default_rng(5).normal(0, 0.005, round(12 * FS))
+    ecg = np.concatenate([fibrillating(20), quiet, beating(10)])
+    at = np.round((32.5 + np.arange(10) * 60.0 / 72.0) * FS).astype(int)
+    beats = [Beat(int(s), Aami.N, 0.9, None, False, True) for s in at]
+    found = find_episodes(beats, FS, ecg_mv=ecg, end_sample=ecg.size)
+    (stand,) = [e for e in found if e.rhythm is Rhythm.ASYS]
+    assert stand.onset_sample / FS == pytest.approx(20.0, abs=3.0)
+    assert stand.offset_sample == at[0]
+
+
+def test_a_sparse_beat_does_not_move_a_border_of_fibrillation():
+    ecg = np.concatenate([beating(20), fibrillating(30), beating(20)])
+    plain = find_episodes([], FS, ecg_mv=ecg, end_sample=ecg.size)
+    one = [Beat(round(35 * FS), Aami.V, 0.9, None, True, True)]
+    with_beat = find_episodes(one, FS, ecg_mv=ecg, end_sample=ecg.size)
+
+    def spans(episodes):
+        kinds = (Rhythm.VFIB, Rhythm.VFL, Rhythm.VT)
+        return [(e.onset_sample, e.offset_sample) for e in episodes if e.rhythm in kinds]
+
+    assert spans(plain) == spans(with_beat) != []
