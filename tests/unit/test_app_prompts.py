@@ -95,8 +95,9 @@ class Speaker(NoDevice):
 
 def attendant(folder: Path, view: PhoneView, rings: list[Ring]) -> tuple[Attendant, Any]:
     jobs: list[Any] = []
+    speaker = Speaker()
     phone = SimpleNamespace(
-        device=Speaker(),
+        device=speaker,
         notebook=Notebook(folder / "notebook.sqlite"),
         locale="zh_CN",
         view=lambda: view,
@@ -114,7 +115,7 @@ def attendant(folder: Path, view: PhoneView, rings: list[Ring]) -> tuple[Attenda
                 jobs.pop(0).send(None)
             except StopIteration:
                 continue
-        return phone.device.heard
+        return speaker.heard
 
     told = Attendant(phone, take, lambda: NOW.astimezone(ZONE))
     return told, SimpleNamespace(phone=phone, drain=drain)
