@@ -56,6 +56,7 @@ from clinic_server.family import sheet as family_sheet
 from clinic_server.ingest import routes as ingest_routes
 from clinic_server.ingest.writer import SegmentWriter
 from clinic_server.migrations import run as migrations
+from clinic_server.patients import glass_routes as patients_glass_routes
 from clinic_server.plans import routes as plans_routes
 from clinic_server.rehab import routes as rehab_routes
 from clinic_server.reports import routes as reports_routes
@@ -104,6 +105,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit_pages.router,
     staff_routes.router,
     staff_factor_routes.router,
+    patients_glass_routes.router,
 )
 system = APIRouter(include_in_schema=False)
 

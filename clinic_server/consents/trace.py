@@ -9,6 +9,7 @@ from clinic_server.bounds import is_plausible
 from clinic_server.deps import App, Look
 from clinic_server.devices.models import Issue
 from clinic_server.errors import Unprocessable
+from clinic_server.patients.glass import ACTION as BROKE_GLASS
 from clinic_server.staff.audit import audit
 from clinic_server.staff.models import AuditEntry, Role, Staff
 from clinic_server.wire.trace import Deed, HelperNote, Trace
@@ -22,6 +23,7 @@ READ = 2000
 _DEEDS = {
     LOOK: Deed.LOOKED,
     HELP: Deed.HELPED,
+    BROKE_GLASS: Deed.EMERGENCY,
     "patients.export": Deed.EXPORTED,
     "report.print": Deed.EXPORTED,
     "alarms": Deed.ALARM,

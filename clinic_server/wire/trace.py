@@ -11,6 +11,8 @@ class Deed(StrEnum):
 
     LOOKED = "looked"
     """Opened the file or the ECG."""
+    EMERGENCY = "emergency"
+    """Somebody from outside the care team opened the file, with a reason."""
     ALARM = "alarm"
     REPORT = "report"
     CONSULT = "consult"
