@@ -74,7 +74,7 @@ def _digest(session: Session, person: Staff, day: date, now: datetime) -> int:
             staff_id=person.id,
             occurrence=f"digest:{day}",
             code="notify.digest",
-            params={"count": count},
+            params={"count": count, "path": "/console/daily"},
             now=now,
         )
     )

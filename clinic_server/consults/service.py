@@ -222,7 +222,7 @@ def _call(
             staff_id=staff_id,
             occurrence=f"consult:{row.id}:{why}",
             code=code,
-            params={"number": row.id},
+            params={"number": row.id, "path": f"/console/consults/{row.id}"},
             now=now,
         )
     )

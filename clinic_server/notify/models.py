@@ -24,7 +24,7 @@ class OutboxMessage(SQLModel, table=True):
     params: dict[str, Any] = Field(
         default_factory=dict, sa_column=Column(JSON, nullable=False)
     )
-    """Number, tier and link only: no name, no finding."""
+    """Number, tier and the page to open only: no name, no finding."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     due_at: datetime = Field(sa_type=UtcDateTime, index=True)
     attempts: int = 0

@@ -199,7 +199,8 @@ def due(session: Session, now: datetime, base_url: str) -> list[Parcel]:
 
 
 def _link(base_url: str, row: OutboxMessage) -> str:
-    return f"{base_url}/console/alarms/{row.alarm_id}" if row.alarm_id else base_url
+    path = f"/console/alarms/{row.alarm_id}" if row.alarm_id else row.params.get("path", "")
+    return f"{base_url}{path}"
 
 
 def send_all(

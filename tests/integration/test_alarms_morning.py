@@ -126,7 +126,11 @@ def test_the_digest_is_one_message_at_half_past_seven(world: World) -> None:
     assert world.sweep(MORNING) > 0
     assert world.sweep(MORNING + timedelta(minutes=1)) == 0
     (message,) = world.outbox("notify.digest")
-    assert message.params == {"count": 2}
+    assert message.params == {"count": 2, "path": "/console/daily"}
+    with world.db.read() as session:
+        parcels = notify.due(session, MORNING, "https://clinic.example")
+    (digest_mail,) = [p for p in parcels if p.message_id == message.id]
+    assert "https://clinic.example/console/daily" in digest_mail.body
     assert message.staff_id == world.doctor.id
     assert world.sweep(MORNING + timedelta(days=1)) > 0, "the duty test comes every day"
     assert len(world.outbox("notify.digest")) == 1, "nothing new, no second list"

@@ -11,7 +11,8 @@ import pytest
 from sqlmodel import SQLModel, col, select
 
 import clinic_server.tables  # noqa: F401 - every table
-from clinic_server.alarms import delivery, escalation, service, thresholds, watchdog
+from clinic_server.alarms import delivery, escalation, log, service, thresholds, watchdog
+from clinic_server.alarms.machine import Clear
 from clinic_server.alarms.models import Adjudication, Alarm, AlarmEvent
 from clinic_server.bus import Bus
 from clinic_server.db import Database
@@ -230,7 +231,7 @@ def test_an_acknowledgement_that_races_recovery_does_not_open_it_again(
 ) -> None:
     alarm_id = world.raise_("T1", "alarms.silence")
     with world.db.write() as session:
-        watchdog._clear(session, world.patient_id, "T1", "alarms.silence", world.now)
+        log.act(session, session.get_one(Alarm, alarm_id), Clear(world.now), world.now)
     with pytest.raises(Conflict) as refused:
         world.do(service.acknowledge, world.first, alarm_id)
     assert refused.value.code == "alarms.closed"
