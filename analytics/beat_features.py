@@ -399,20 +399,17 @@ def _dominant(
 
 def _aligned_correlation(shape: Matrix, template: Matrix, window: slice) -> Matrix:
     """Highest correlation with a part of the template, moved by up to 32 ms."""
-    width = window.stop - window.start
-    low, high = window.start + int(_SHIFTS[0]), window.stop + int(_SHIFTS[-1])
-    part = shape[:, low:high]
     own = unit_rows(template[None, window])[0]
-    begins = _SHIFTS - _SHIFTS[0]
-    sums = np.pad(np.cumsum(part, axis=1), ((0, 0), (1, 0)))
-    squares = np.pad(np.cumsum(part * part, axis=1), ((0, 0), (1, 0)))
-    total = sums[:, begins + width] - sums[:, begins]
-    power = squares[:, begins + width] - squares[:, begins] - total * total / width
-    inner = np.column_stack(
-        [project(part[:, begin : begin + width], own) for begin in begins.tolist()]
-    )
-    # `own` has no mean, so that the mean of what it is held against does not count.
-    return np.asarray((inner / (np.sqrt(np.maximum(power, 0.0)) + 1e-9)).max(axis=1))
+    ones = np.ones(own.size)
+    best = np.full(shape.shape[0], -1.0)
+    for shift in _SHIFTS.tolist():
+        part = shape[:, window.start + shift : window.stop + shift]
+        mean_power = project(part, ones) ** 2 / own.size
+        power = np.einsum("ij,ij->i", part, part) - mean_power
+        # `own` has no mean, so that the mean of what it is held against does not count.
+        alike = project(part, own) / (np.sqrt(np.maximum(power, 0.0)) + 1e-9)
+        best = np.maximum(best, alike)
+    return best
 
 
 def _neighbours_correlation(units: Matrix) -> Matrix:

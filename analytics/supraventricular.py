@@ -45,6 +45,8 @@ class Judged:
 
     reference_s: Vector
     """Interval of the basic rhythm."""
+    slow_s: Vector
+    """85th percentile of the intervals around."""
     near_s: Vector
     """What the interval is held against."""
     irregularity: Vector
@@ -94,7 +96,7 @@ def evidence(rr_s: Vector, ventricular: Flags) -> Vector:
 
 def judge(rr: Vector) -> Judged:
     """Hold the intervals of plain beats against the rhythm around them."""
-    reference, bimodal = _reference(rr)
+    reference, slow, bimodal = _reference(rr)
     early = rr < _RUN_STAYS * reference
     near = rolling_median(rr, ~early, 8)
     near = np.where(np.isfinite(near) & ~bimodal, np.minimum(near, reference), reference)
@@ -105,11 +107,11 @@ def judge(rr: Vector) -> Judged:
     near = np.where(~bimodal & (rr < _LEAP * past), np.maximum(near, past), near)
     odds = (EARLY - _PER_CHANGE * irregular - rr / near) / _STEEP
     odds[irregular > _IRREGULAR] = -10.0
-    return Judged(reference, near, irregularity, odds, *_runs(rr, near, odds > 0))
+    return Judged(reference, slow, near, irregularity, odds, *_runs(rr, near, odds > 0))
 
 
-def _reference(rr: Vector) -> tuple[Vector, Flags]:
-    """Return the interval of the basic rhythm, and where most beats are early.
+def _reference(rr: Vector) -> tuple[Vector, Vector, Flags]:
+    """Return the interval of the basic rhythm, the slow ones, and where most are early.
 
     Usually the 65th percentile. In sick sinus the basic rhythm is the few slow beats
     between many early ones: then the 85th percentile counts, unless the slow intervals
@@ -127,7 +129,7 @@ def _reference(rr: Vector) -> tuple[Vector, Flags]:
     alike = rolling_median(np.abs(rr - pause), ~fast, _HALF) < 0.08 * pause
     blocked = alike & (pause > 1.6 * short) & (pause < 2.15 * short)
     bimodal = (slow > 1.25 * usual) & even & ~blocked
-    return np.where(bimodal, slow, usual), bimodal
+    return np.where(bimodal, slow, usual), slow, bimodal
 
 
 def _past(rr: Vector) -> Vector:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics import _model, supraventricular
+from analytics.beat_features import rolling_quantile
 from analytics.types import Flags
 
 Vector = NDArray[np.float64]
@@ -29,6 +30,9 @@ _MINUTE, _MINUTES = 40, 120
 """Beats on either side: about a minute in all, and three to four."""
 _CALLED = 0.45
 """Answer of the trees from which a beat is called supraventricular."""
+_EARLY = 0.95
+"""Share of the slow intervals around below which an interval may be that of an early
+beat."""
 _STEP = 8
 """What is measured over minutes is measured at every eighth beat."""
 
@@ -60,7 +64,7 @@ def probability(rr_s: Vector, ventricular: Flags) -> Vector:
 
 
 def features(
-    rr_s: Vector, ventricular: Flags
+    rr_s: Vector, ventricular: Flags, *, everywhere: bool = False
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Measure each interval against those around it.
 
@@ -68,67 +72,80 @@ def features(
     ----------
     rr_s, ventricular : ndarray, shape (n_beats,)
         As in `probability`.
+    everywhere : bool
+        Measure also beats that are not early in any sense (for training).
 
     Returns
     -------
-    plain : ndarray of int64, shape (n_rows,)
-        Beats that can be told: with an interval, neither ventricular nor after one.
+    beats : ndarray of int64, shape (n_rows,)
+        Beats measured: with an interval, neither ventricular nor after one, and shorter
+        than the slow intervals around or in a run.
     rows : ndarray of float32, shape (n_rows, len(NAMES))
-        No rows for fewer than eight such beats.
+        No rows for fewer than eight beats that can be told.
     """
     plain = supraventricular.plain_beats(rr_s, ventricular)
     if plain.size < supraventricular.FEWEST_BEATS:
         return plain[:0], np.empty((0, len(NAMES)), np.float32)
     rr = rr_s[plain]
     rule = supraventricular.judge(rr)
-    reference = rule.reference_s
-    q15, q25, q50, q85, q95 = _quantiles(rr, _MINUTE, (0.15, 0.25, 0.5, 0.85, 0.95))
-    later = np.append(rr[1:], rr[-1:])
-    change = np.abs(np.diff(rr, prepend=rr[:1])) / reference
-    change_25, change_50 = _quantiles(change, _MINUTE, (0.25, 0.5))
-    fast, slow = _quantiles(rr, _MINUTES, (0.2, 0.8), step=_STEP)
-    minutes_25, minutes_50 = _quantiles(change, _MINUTES, (0.25, 0.5), step=_STEP)
+    early = (rr < _EARLY * rule.slow_s) | (rule.run_beats > 0)
+    at = np.flatnonzero(early | everywhere)
+    change = np.abs(np.diff(rr, prepend=rr[:1])) / rule.reference_s
+    q15, q25, q50, q95 = _quantiles(rr, at, _MINUTE, (0.15, 0.25, 0.5, 0.95))
+    change_25, change_50 = _quantiles(change, at, _MINUTE, (0.25, 0.5))
+    middle = rolling_quantile(rr, _MINUTE, 0.5)
+    eighth = np.arange(0, rr.size, _STEP)
+    fast, slow = (
+        column[at // _STEP] for column in _quantiles(rr, eighth, _MINUTES, (0.2, 0.8))
+    )
+    minutes_25, minutes_50 = (
+        column[at // _STEP] for column in _quantiles(change, eighth, _MINUTES, (0.25, 0.5))
+    )
+    later = np.append(rr[1:], rr[-1:])[at]
+    memory, turns = _memory(rr / middle)[at], _share(_turns(rr), _MINUTES)[at]
+    early_share = _share(rr < 0.85 * rule.slow_s, _MINUTES)[at]
+    rr, reference = rr[at], rule.reference_s[at]
     columns = [
-        np.log1p(rule.run_beats),
-        np.nan_to_num(rr / rule.before_run_s, nan=1.0),
-        np.clip(rule.odds, -10.0, 10.0),
-        rule.irregularity,
+        np.log1p(rule.run_beats[at]),
+        np.nan_to_num(rr / rule.before_run_s[at], nan=1.0),
+        np.clip(rule.odds[at], -10.0, 10.0),
+        rule.irregularity[at],
         rr,
         reference,
-        rr / rule.near_s,
+        rr / rule.near_s[at],
         rr / reference,
         rr / q25,
         rr / q50,
-        rr / q85,
+        rr / rule.slow_s[at],
         rr / later,
         later / reference,
         q95 / q50,
-        q85 / q15,
+        rule.slow_s[at] / q15,
         change_25,
         change_50,
         fast / slow,
         minutes_25,
         minutes_50,
-        _memory(rr / q50),
-        _share(_turns(rr), _MINUTES),
-        _share(rr < 0.85 * q85, _MINUTES),
+        memory,
+        turns,
+        early_share,
     ]
-    return plain, np.column_stack(columns).astype(np.float32)
+    return plain[at], np.column_stack(columns).astype(np.float32)
 
 
 def _quantiles(
-    values: Vector, half: int, shares: Sequence[float], *, step: int = 1
+    values: Vector, at: NDArray[np.int64], half: int, shares: Sequence[float]
 ) -> list[Vector]:
-    """Centred running quantiles, mirrored at the ends; every ``step`` beats a new one."""
+    """Quantiles of the values around some places, mirrored at the ends."""
     half = min(half, values.size - 1)
     padded = np.pad(values, half, mode="reflect")
-    view = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)[::step]
+    view = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
     ranks = [round(share * 2 * half) for share in shares]
-    parts = [
-        np.partition(view[low : low + 8192], ranks, axis=1)[:, ranks]
-        for low in range(0, view.shape[0], 8192)
-    ]
-    return list(np.repeat(np.concatenate(parts), step, axis=0)[: values.size].T)
+    out = np.empty((at.size, len(ranks)))
+    for low in range(0, at.size, 8192):
+        some = at[low : low + 8192]
+        out[low : low + 8192] = np.partition(view[some], ranks, axis=1)[:, ranks]
+    return list(out.T)
 
 
 def _share(values: Vector | Flags, half: int) -> Vector:

@@ -72,7 +72,9 @@ def read(folder: Path) -> list[Series]:
             patient = qrs_data.patient_of(database, path.stem)
             # The excerpts sel1xxxx of qtdb are of patients of ltdb.
             patient = patient.replace("ltdb", "qtdbsel", 1)
-            plain, rows = supraventricular_model.features(rr, classes == VENTRICULAR)
+            plain, rows = supraventricular_model.features(
+                rr, classes == VENTRICULAR, everywhere=True
+            )
             out.append(Series(name, patient, classes, plain, rows))
     return out
 
@@ -83,7 +85,7 @@ def simulated(rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np
     for _ in range(SIMULATED):
         made = beats_s_simulate.simulate(int(rng.choice([300, 600, 1500])), rng)
         plain, rows = supraventricular_model.features(
-            made.rr_s, made.classes == VENTRICULAR
+            made.rr_s, made.classes == VENTRICULAR, everywhere=True
         )
         kinds = made.classes[plain]
         known = (kinds == NORMAL) | (kinds == SUPRA)
