@@ -38,7 +38,7 @@ def ward_page(
     zone = ZoneInfo(app.settings.time_zone)
     mine = {one.id or 0: one for one in patients.patients_of(session, staff, now)}
     here = Page(session, Reader(staff, locale, mine, {}), zone, now)
-    found = [one for one in standing.of_all(session) if one.patient_id in mine]
+    found = standing.of_patients(session, mine)
     found.sort(key=lambda one: (-one.missed, one.share, one.patient_id))
     first = (shown - 1) * PER_PAGE
     return page(

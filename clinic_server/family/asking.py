@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from clinic_server.errors import Unprocessable
 from clinic_server.family.facts import released
@@ -29,13 +29,7 @@ def release_notice(
     now: datetime,
 ) -> FamilyNotice:
     """Put a clinician's own words on the family page; an earlier notice is withdrawn."""
-    for old in session.exec(
-        select(FamilyNotice).where(
-            FamilyNotice.patient_id == patient.id, col(FamilyNotice.withdrawn_at).is_(None)
-        )
-    ):
-        old.withdrawn_at = now
-        session.add(old)
+    withdraw_notice(session, patient=patient, staff=staff, now=now)
     notice = FamilyNotice(
         patient_id=patient.id or 0,
         text=text,
@@ -56,6 +50,27 @@ def release_notice(
         patient_id=patient.id,
     )
     return notice
+
+
+def withdraw_notice(
+    session: Session, *, patient: Patient, staff: Staff, now: datetime
+) -> None:
+    """Take what was released from the family page; nothing to take is fine."""
+    row = released(session, patient.id or 0)
+    if row is None:
+        return
+    row.withdrawn_at = now
+    session.add(row)
+    audit(
+        session,
+        at=now,
+        actor_kind="staff",
+        actor_id=str(staff.id),
+        action="family.withdraw",
+        object_kind="family_notice",
+        object_id=str(row.id),
+        patient_id=patient.id,
+    )
 
 
 def seen(session: Session, link: FamilyLink, now: datetime) -> None:

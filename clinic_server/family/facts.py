@@ -106,16 +106,20 @@ def page_for(
     second, third = link.level >= 2, link.level >= 3
     phone = devices.phone_state(session, issue.id or 0) if issue and second else None
     today = _today(session, link, midnight, now) if second else []
+    notice = notice_of(session, link.patient_id)
+    mood = _mood(session, link.patient_id, age, contact)
+    if mood is Mood.CALM and notice is not None and notice.urgent:
+        mood = Mood.WORN  # a clinician asks them to act: not all is calm
     return FamilyPage(
         masked_name=mask(patient.name),
         label=link.label,
         level=link.level,
-        mood=_mood(session, link.patient_id, age, contact),
+        mood=mood,
         last_data_at=last_at,
         age_s=age,
         nurse_knows_at=standing.silence_known_since(session, link.patient_id),
         patient_phone=patient.phone,
-        notice=notice_of(session, link.patient_id),
+        notice=notice,
         fetched_at=now,
         battery_pct=phone.battery_pct if phone else None,
         rate_bpm=analysis.rate_range(session, recording, midnight)

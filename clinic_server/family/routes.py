@@ -375,3 +375,12 @@ def release(
     asking.release_notice(
         session, patient=patient, staff=staff, text=body.text, urgent=body.urgent, now=now
     )
+
+
+@router.post("/console/patients/{patient_id}/family-notice/withdraw", status_code=204)
+def withdraw(
+    patient_id: RowId, session: WriteSession, staff: Physician, now: ClockDep
+) -> None:
+    """Take what was released from the family page."""
+    patient = patients.patient_for(session, staff, patient_id, now)
+    asking.withdraw_notice(session, patient=patient, staff=staff, now=now)

@@ -282,6 +282,9 @@ DOORS: dict[str, Door] = {
     ),
     "POST /console/patients/{patient_id}/close-case": Door(PHYSICIAN, bound=True, body={}),
     "GET /console/patients/{patient_id}/family-notice": Door(CLINICAL, bound=True),
+    "POST /console/patients/{patient_id}/family-notice/withdraw": Door(
+        PHYSICIAN, bound=True, body={}
+    ),
     "POST /console/patients/{patient_id}/family-notice": Door(
         PHYSICIAN, bound=True, body={"text": "一切平稳"}
     ),

@@ -190,11 +190,11 @@ def test_midnight_belongs_to_the_clinics_day(clinic: Clinic, ward: Ward) -> None
     phone = clinic.phone(ward.code)
     page = Followers(clinic, phone).pages[2, "en"]
     clinic.clock.forward(hours=31, minutes=59)  # 23:59 of the 24th in Shanghai
-    assert "are late" in page.get("/f").text
+    assert "Late today" in page.get("/f").text
     clinic.clock.forward(minutes=2)
-    assert "are late" not in page.get("/f").text
+    assert "Late today" not in page.get("/f").text
     clinic.clock.forward(hours=10, minutes=1)
-    assert "are late" in page.get("/f").text
+    assert "Late today" in page.get("/f").text
 
 
 def test_two_hundred_followers_at_once_are_all_answered(clinic: Clinic, ward: Ward) -> None:

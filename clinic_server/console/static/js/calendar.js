@@ -10,6 +10,7 @@ const calendar = $("#calendar");
 const problem = $("#calendar-problem");
 const moving = $("#moving");
 const STEP = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 };
+const MOVED = "anxin.moved_task";
 let target = null; // the day under the task that is being moved
 
 async function attempt(work) {
@@ -33,7 +34,7 @@ function move(task, day) {
   if (!day || day === task.closest(".day")) return;
   attempt(async () => {
     await post(`/console/tasks/${task.dataset.task}/reschedule`, { on: day.dataset.on });
-    location.hash = task.id; // where the focus goes when the page is back
+    sessionStorage.setItem(MOVED, task.id); // where the focus goes when the page is back
     location.reload();
   });
 }
@@ -86,4 +87,5 @@ $("#add-tasks")?.addEventListener("submit", (event) => {
     location.reload();
   });
 });
-if (location.hash.startsWith("#task-")) $(location.hash)?.focus();
+document.getElementById(sessionStorage.getItem(MOVED))?.focus();
+sessionStorage.removeItem(MOVED);

@@ -105,7 +105,11 @@ get(`/console/patients/${patient}/family-notice`).then((notice) => {
       : t("plans.family.unseen") }),
   );
   const replaces = $("#family-replaces");
-  if (replaces) replaces.hidden = false;
+  if (!replaces) return;
+  replaces.hidden = false;
+  now.append(h("button", { type: "button", class: "button", text: t("plans.family.withdraw"),
+    on: { click: () => change($("#family-problem"),
+      `/console/patients/${patient}/family-notice/withdraw`) } }));
 }).catch((error) => {
   if (!(error instanceof Refused)) throw error;
   now.replaceChildren(h("p", { class: "problem", text: error.message }));
