@@ -51,16 +51,26 @@ def read_ecg(
     """
     filters.check_fs(fs)
     leads = _with_gaps(filters.all_leads(ecg_mv), gaps)
-    grades = quality.assess_quality(leads, fs, contact=contact)
-    found = qrs.examine_leads(leads, fs)
-    primary = found.lead
+    graded = quality.assess_leads(leads, fs, contact=contact)
+    grades = quality.best_of(graded)
+    # A lead may be free of doubt to the detector and yet too noisy for its beats to count.
+    chosen = quality.readable(graded)
+    able = leads if len(chosen) == leads.shape[1] else leads[:, chosen]
+    found = qrs.examine_leads(able, fs)
+    primary = chosen[found.lead]
     lead = leads[:, primary]
     beats = beat_classes.classify_beats(
         lead, fs, found.r_peaks, grades, evidence=found.evidence
     )
     del found  # the largest thing here; a day must fit into half a gigabyte
+    beside = [leads[:, k] for k in range(leads.shape[1]) if k != primary]
     episodes = rhythm.find_episodes(
-        beats, fs, ecg_mv=lead, quality=grades, end_sample=len(leads)
+        beats,
+        fs,
+        ecg_mv=lead,
+        beside_mv=beside,
+        quality=grades,
+        end_sample=len(leads),
     )
     return Reading(beats, grades, tuple(episodes), lead=primary)
 

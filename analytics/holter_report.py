@@ -130,7 +130,7 @@ def make_report(
         supraventricular_extras=supraventricular_extras(table, options.s_prematurity_pct),
         af=atrial_fibrillation(table, episodes, clock, n, excluded, options),
         pauses=pauses(table, clock, episodes),
-        conduction=_conduction(rhythm.episode_counts, len(names), waves),
+        conduction=_conduction(rhythm.episode_counts, episodes, waves),
         st=waves.st,
         qt=waves.qt,
         hrv_time=varying.time,
@@ -180,7 +180,9 @@ LONG_PR_MS = 200.0  # ms, first degree above (report definition 7)
 MIN_PR_STRETCHES = 4  # of 24 beats: under a hundred beats a PR is chance (own)
 
 
-def _conduction(counts: Mapping[str, int], n_leads: int, waves: Intervals) -> Conduction:
+def _conduction(
+    counts: Mapping[str, int], episodes: Sequence[Episode], waves: Intervals
+) -> Conduction:
     pr = waves.pr_ms
     known = len(pr) >= MIN_PR_STRETCHES
     return Conduction(
@@ -190,7 +192,10 @@ def _conduction(counts: Mapping[str, int], n_leads: int, waves: Intervals) -> Co
         first_degree_pct=float(100.0 * np.mean(pr > LONG_PR_MS)) if known else None,
         second_degree_episodes=counts.get(Rhythm.BII.value, 0),
         third_degree_episodes=counts.get(Rhythm.AVB3.value, 0),
-        possible_only=n_leads < 2,
+        possible_only=not any(
+            e.rhythm in (Rhythm.BII, Rhythm.AVB3) and e.evidence.get("leads", 1.0) >= 2.0
+            for e in episodes
+        ),
         qrs_median_ms=waves.qrs_ms,
     )
 

@@ -275,7 +275,7 @@ class Pauses:
 
 @dataclass(frozen=True, slots=True)
 class Conduction:
-    """Section 7, conduction; with one lead every block is "possible" only."""
+    """Section 7, conduction; block that only one lead shows is "possible"."""
 
     pr_median_ms: float | None
     pr_p05_ms: float | None

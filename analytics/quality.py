@@ -5,6 +5,7 @@ window does not depend on how or when the signal arrived. Grades follow §3.3 of
 rules: beats may be used from A and B.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -32,6 +33,8 @@ _MOTION = 3.0
 _AGAIN = 0.7
 """Third highest second of a window over the second highest: QRS come again, motion not."""
 _MAINS_SHARE = 0.5
+_READABLE = 0.5
+"""Of the best lead's time that a lead must be readable to have a say."""
 _CONTACT_SHARE = 0.8
 _RANK = {Grade.A: 0, Grade.B: 1, Grade.C: 2, Grade.X: 3}
 _BY_RANK = tuple(_RANK)
@@ -269,13 +272,36 @@ def assess_quality(
     ------
     BadShape, BadSamplingRate
     """
+    return best_of(assess_leads(ecg_mv, fs, contact=contact))
+
+
+def assess_leads(
+    ecg_mv: Leads | Ecg, fs: float, *, contact: Flags | None = None
+) -> tuple[tuple[QualityWindow, ...], ...]:
+    """Grade every lead as `assess_quality` does, each by itself."""
     filters.check_fs(fs)
     leads = filters.all_leads(ecg_mv)
-    graded = [assess_lead(lead, fs, contact=contact) for lead in leads.T]
+    return tuple(assess_lead(lead, fs, contact=contact) for lead in leads.T)
+
+
+def best_of(
+    graded: Sequence[tuple[QualityWindow, ...]],
+) -> tuple[QualityWindow, ...]:
+    """Keep the best lead's grade of each window."""
     return tuple(
         min(windows, key=lambda window: _RANK[window.grade])
         for windows in zip(*graded, strict=True)
     )
+
+
+def readable(graded: Sequence[tuple[QualityWindow, ...]]) -> list[int]:
+    """List the leads in which beats can be trusted half as often as in the best."""
+    seconds = [
+        sum(w.end_sample - w.first_sample for w in windows if _RANK[w.grade] < 2)
+        for windows in graded
+    ]
+    most = max(seconds, default=0)
+    return [k for k, own in enumerate(seconds) if own >= _READABLE * most]
 
 
 def assess_lead(

@@ -1,6 +1,7 @@
 """All rhythm episodes of a recording, from its beats and, where given, its signal."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -58,6 +59,7 @@ WRITTEN = {
     Rhythm.SARRH: Rhythm.N,
 }
 """How `rhythm_changes` says what annotation files have no common word for."""
+TWO_LEADS = 1.5  # times as sure: what one lead may say at most, 0.6, becomes 0.9
 FAST_WIDE = (Rhythm.VT, Rhythm.PVT, Rhythm.VFIB, Rhythm.VFL)
 SILENT_S = 5.0  # s around a beat that count as rhythm of that beat
 
@@ -67,6 +69,7 @@ def find_episodes(
     fs: float,
     *,
     ecg_mv: Ecg | None = None,
+    beside_mv: Sequence[Ecg] = (),
     quality: tuple[QualityWindow, ...] = (),
     end_sample: int,
     reviewed: bool = False,
@@ -87,6 +90,9 @@ def find_episodes(
         Sampling frequency in Hz.
     ecg_mv : ndarray of float64, shape (n_samples,), optional
         The lead that the beats come from, in mV.
+    beside_mv : sequence of ndarray of float64, shape (n_samples,)
+        Further leads: the atria may show in them what this one hides, and what two leads
+        show is believed more.
     quality : tuple of QualityWindow
         Grades of the signal; none means all good.
     end_sample : int
@@ -113,22 +119,24 @@ def find_episodes(
     wide = spans_of(runs, Rhythm.VT, Rhythm.PVT, Rhythm.VFIB, Rhythm.VFL, Rhythm.IVR)
     paced = _outside(paced_rhythm(table), wide)
     pacing = spans_of(paced)
-    flutter = find_flutter(table, ecg_mv, merge([*wide, *pacing, *noise]))
+    leads = [ecg_mv, *beside_mv]
+    still = merge([*wide, *pacing, *noise])
+    flutter = _of_all([find_flutter(table, lead, still) for lead in leads])
     atrial = flutter + _outside(
         find_atrial_fibrillation(table, reviewed=reviewed),
         merge([*vf, *pacing, *spans_of(flutter)]),
     )
     af = spans_of(atrial)
-    free = find_dissociation(
-        table, ecg_mv, merge([*spans_of(runs, *FAST_WIDE), *pacing, *af, *noise])
-    )
+    still = merge([*spans_of(runs, *FAST_WIDE), *pacing, *af, *noise])
+    free = _of_all([find_dissociation(table, lead, still) for lead in leads])
     if free:
         # What escapes is no rhythm of its own, nor are its beats ectopic.
         runs = [e for e in runs if e.rhythm in FAST_WIDE] + _outside(
             [e for e in runs if e.rhythm not in FAST_WIDE], spans_of(free)
         )
         wide = merge([*spans_of(runs), *spans_of(free)])
-    blocks = free + find_blocks(table, ecg_mv, merge([*wide, *pacing, *af, *noise]))
+    still = merge([*wide, *pacing, *af, *noise])
+    blocks = free + _of_all([find_blocks(table, lead, still) for lead in leads])
     dropped = spans_of(blocks, Rhythm.BII, Rhythm.AVB3)
     fast = _outside(supraventricular_runs(table), merge([*wide, *af, *pacing, *dropped]))
     svt = spans_of(fast, Rhythm.SVTA)
@@ -209,6 +217,30 @@ def _outside(episodes: Sequence[Episode], taken: Sequence[Span]) -> list[Episode
                     )
                 )
     return out
+
+
+def _of_all(found: Sequence[Sequence[Episode]]) -> list[Episode]:
+    """Take the longest that any lead shows; what two leads show is surer."""
+    every = [
+        ((e.onset_sample, e.offset_sample or e.onset_sample), e, lead)
+        for lead, own in enumerate(found)
+        for e in own
+    ]
+    out: list[Episode] = []
+    for (first, end), episode, lead in sorted(every, key=lambda x: x[0][0] - x[0][1]):
+        if subtract([(first, end)], spans_of(out, episode.rhythm)) != [(first, end)]:
+            continue
+        others = {
+            k
+            for (a, b), e, k in every
+            if k != lead
+            and e.rhythm is episode.rhythm
+            and 2 * (min(end, b) - max(first, a)) >= end - first
+        }
+        sure = episode.confidence * (TWO_LEADS if others else 1.0)
+        evidence = {**episode.evidence, "leads": 1.0 + len(others)}
+        out.append(replace(episode, confidence=min(1.0, sure), evidence=evidence))
+    return sorted(out, key=lambda e: e.onset_sample)
 
 
 def _noise(span: Span, quality: Sequence[QualityWindow]) -> Episode:

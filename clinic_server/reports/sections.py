@@ -204,14 +204,15 @@ def pauses(say: Say, r: Result) -> Section:
             high=say.unit(c["pr_p95_ms"], "ms"),
         )
     )
+    sure = "" if c["possible_only"] else "_shown"
     rows += [
         say.row("pr", pr),
         say.row(
             "first_degree",
             say.unit(c["first_degree_pct"], "pct", 1, "conduction.first_degree_pct"),
         ),
-        say.row("second_degree", say.number(c["second_degree_episodes"])),
-        say.row("third_degree", say.number(c["third_degree_episodes"])),
+        say.row(f"second_degree{sure}", say.number(c["second_degree_episodes"])),
+        say.row(f"third_degree{sure}", say.number(c["third_degree_episodes"])),
         say.row("qrs", say.unit(c["qrs_median_ms"], "ms", 0, "conduction.qrs_median_ms")),
     ]
     return Section(say.t("section.pauses"), rows)
