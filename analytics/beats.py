@@ -29,7 +29,7 @@ BLOCK = 1024
 """Beats compared with each other: about a quarter of an hour."""
 DOUBTFUL = -0.5
 """Log-odds below which a QRS may be noise: reported, but no rule may count it."""
-_VENTRICULAR = 0.35
+_VENTRICULAR = 0.33
 """Mean of the two ensembles from which a beat is ventricular."""
 WIDE_MS = 120.0
 """QRS duration from which a complex is wide (AHA/ACCF/HRS 2009, part III)."""
