@@ -1,11 +1,14 @@
-"""The live stream: samples in, beats, signal grades and episodes out, in bounded memory.
+"""The live stream: samples in; beats, grades, waves, episodes out, in bounded memory.
 
 `step` gives the same answer however the recording was cut into blocks. Look-ahead, from
 the sample to the answer: beats 1.6 s; asystole 1.6 s after the fourth silent second; VT
 1.6 s after the third beat; VF 4.3 s after its third second; AF 1.6 s after thirty seconds
-of it. Beats are placed exactly as `qrs.examine` places them; their class uses the last
-128 beats and nothing later, so that it may differ from `beats.classify_beats`, which
-knows the whole recording.
+of it; block, period and median beat at the next ten or thirty seconds of the clock.
+
+Against the whole-day analysis: beats lie at the same samples, their intervals and the
+grades are the same; of their classes 98.5 % are (26 records of MIT-BIH), because a class
+here knows the last 128 beats and nothing later. Blocked P waves and median beats come
+from the same functions over a shorter past.
 """
 
 from dataclasses import replace
