@@ -20,6 +20,7 @@ from clinic_server.devices.models import LoanPicture, PictureKind
 from clinic_server.family import service as family
 from clinic_server.main import ROUTERS, system
 from clinic_server.plans.models import Plan, Task, WorkItem, WorkKind
+from clinic_server.rehab.models import RehabPrescription, RehabSession
 from clinic_server.reports.models import Report
 from clinic_server.staff.models import Role
 from clinic_server.wire.care import TaskKind
@@ -67,6 +68,7 @@ DOORS: dict[str, Door] = {
     "POST /f/pin": Door(OPEN),
     "POST /f/call-me": Door(OPEN),
     "POST /f/seen": Door(OPEN),
+    "POST /f/snooze": Door(OPEN),
     "POST /api/me/status": Door(
         PHONE, body={"at": NOW.isoformat(), "link": "up", "queue_segments": 0}
     ),
@@ -522,7 +524,35 @@ def _things(
         at=NOW,
         staff_id=staff_id,
     )
-    session.add_all([advice, task, consult, signature])
+    prescription = RehabPrescription(
+        patient_id=patient_id,
+        sessions=12,
+        risk="low",
+        low_pct=60,
+        high_pct=80,
+        rest_low_bpm=50,
+        warm_up_s=300,
+        work_s=600,
+        easy_s=120,
+        repeats=2,
+        cool_down_s=300,
+        prescribed_by=staff_id,
+        prescribed_at=NOW,
+    )
+    session.add_all([advice, task, consult, signature, prescription])
+    session.flush()
+    training = RehabSession(
+        patient_id=patient_id,
+        issue_id=issue_id,
+        prescription_id=prescription.id or 0,
+        client_id="rehab-0000",
+        number=1,
+        asked_at=NOW,
+        answers={"rest_bpm": 62, "new_chest_pain": False},
+        permitted=False,
+        reasons=["chest_pain"],
+    )
+    session.add(training)
     link, token = family.create_link(
         session,
         patient_id=patient_id,
@@ -542,7 +572,7 @@ def _things(
         "task_id": task.id,
         "consult_id": consult.id,
         "item_id": work.id,
-        "session_id": 1,
+        "session_id": training.id,
         "person_id": staff_id,
         "ref": "0" * 16,
         "kind": "issue_signature",
