@@ -31,7 +31,7 @@ _MINUTE, _MINUTES = 40, 120
 _CALLED = 0.45
 """Answer of the trees from which a beat is called supraventricular."""
 _EARLY = 0.95
-"""Share of the slow intervals around below which an interval may be that of an early
+"""Share of the slowest intervals around below which an interval may be that of an early
 beat."""
 _STEP = 8
 """What is measured over minutes is measured at every eighth beat."""
@@ -79,7 +79,7 @@ def features(
     -------
     beats : ndarray of int64, shape (n_rows,)
         Beats measured: with an interval, neither ventricular nor after one, and shorter
-        than the slow intervals around or in a run.
+        than the slowest intervals around or in a run.
     rows : ndarray of float32, shape (n_rows, len(NAMES))
         No rows for fewer than eight beats that can be told.
     """
@@ -88,10 +88,11 @@ def features(
         return plain[:0], np.empty((0, len(NAMES)), np.float32)
     rr = rr_s[plain]
     rule = supraventricular.judge(rr)
-    early = (rr < _EARLY * rule.slow_s) | (rule.run_beats > 0)
+    slowest = rolling_quantile(rr, _MINUTE, 0.95)
+    early = (rr < _EARLY * slowest) | (rule.run_beats > 0)
     at = np.flatnonzero(early | everywhere)
     change = np.abs(np.diff(rr, prepend=rr[:1])) / rule.reference_s
-    q15, q25, q50, q95 = _quantiles(rr, at, _MINUTE, (0.15, 0.25, 0.5, 0.95))
+    q15, q25, q50 = _quantiles(rr, at, _MINUTE, (0.15, 0.25, 0.5))
     change_25, change_50 = _quantiles(change, at, _MINUTE, (0.25, 0.5))
     middle = rolling_quantile(rr, _MINUTE, 0.5)
     eighth = np.arange(0, rr.size, _STEP)
@@ -119,7 +120,7 @@ def features(
         rr / rule.slow_s[at],
         rr / later,
         later / reference,
-        q95 / q50,
+        slowest[at] / q50,
         rule.slow_s[at] / q15,
         change_25,
         change_50,
