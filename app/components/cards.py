@@ -1,11 +1,13 @@
 """Big-button mode: one card on the screen, and large ways to the next one."""
 
+from collections.abc import Sequence
+
 import flet as ft
 
 from app.components.kit import BODY, GAP, Ui, button, text
 
 
-def pages(content: list[ft.Control]) -> list[list[ft.Control]]:
+def pages(content: Sequence[ft.Control]) -> list[list[ft.Control]]:
     """Begin a page with every card; buttons and words stay with the card before."""
     found: list[list[ft.Control]] = []
     for one in content:
@@ -20,11 +22,13 @@ def pages(content: list[ft.Control]) -> list[list[ft.Control]]:
 
 
 @ft.component
-def OneByOne(ui: Ui, content: list[ft.Control]) -> ft.Control:
-    """Show one page of the content at a time."""
+def OneByOne(
+    ui: Ui, head: Sequence[ft.Control], content: Sequence[ft.Control]
+) -> ft.Control:
+    """Show one page of the content at a time below the head; each begins at its top."""
     place, set_place = ft.use_state(0)
     found = pages(content)
-    at = min(place, len(found) - 1)
+    at = min(place, max(0, len(found) - 1))
     ways: list[ft.Control] = []
     if at + 1 < len(found):
         ways.append(
@@ -32,12 +36,14 @@ def OneByOne(ui: Ui, content: list[ft.Control]) -> ft.Control:
         )
     if at > 0:
         ways.append(button(ui, ui.t("big.before"), lambda: set_place(at - 1)))
-    where = ui.t("big.place", n=at + 1, of=len(found))
     if len(found) > 1:
+        where = ui.t("big.place", n=at + 1, of=len(found))
         ways.insert(0, text(ui, where, BODY, color="ink2", center=True))
     return ft.Column(
-        [*found[at], *ways],
+        key=f"page-{at}",
+        controls=[*head, *(found[at] if found else []), *ways],
         spacing=GAP,
-        tight=True,
+        scroll=ft.ScrollMode.AUTO,
+        expand=True,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
     )

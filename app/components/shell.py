@@ -25,14 +25,22 @@ def shell(
 
     Every screen, and every ``part`` of one, begins at its top.
     """
-    column = ft.Column(
-        key=f"{ui.screen}:{part}",
-        controls=[*_above(ui), *_laid_out(ui, content)],
-        spacing=GAP,
-        scroll=ft.ScrollMode.AUTO,
-        expand=True,
-        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
-    )
+    key, above = f"{ui.screen}:{part}", _above(ui)
+    if ui.big:
+        titled = bool(content) and isinstance(content[0], ft.Row | ft.Column)
+        head, rest = (content[:1], content[1:]) if titled else ((), content)
+        column: ft.Control = ft.Container(
+            OneByOne(ui, [*above, *head], rest), key=f"{key}:big"
+        )
+    else:
+        column = ft.Column(
+            key=key,
+            controls=[*above, *content],
+            spacing=GAP,
+            scroll=ft.ScrollMode.AUTO,
+            expand=True,
+            horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+        )
     below: list[ft.Control] = [
         ft.Container(
             SosButton(
@@ -64,15 +72,6 @@ def _above(ui: Ui) -> list[ft.Control]:
             )
         )
     return parts
-
-
-def _laid_out(ui: Ui, content: tuple[ft.Control, ...]) -> list[ft.Control]:
-    """Put everything below each other, or one card on the page in big-button mode."""
-    if not ui.big:
-        return list(content)
-    titled = bool(content) and isinstance(content[0], ft.Row | ft.Column)
-    head, rest = (content[:1], content[1:]) if titled else ((), content)
-    return [*head, OneByOne(ui, list(rest))]
 
 
 def bare(ui: Ui, *content: ft.Control, foot: ft.Control | None = None) -> ft.Control:
