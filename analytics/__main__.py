@@ -152,6 +152,7 @@ def annotate_record(
         "analysable_s": round(analysable_s, 3),
         "fs": fs,
         "episodes": len(reading.episodes),
+        "algorithm_version": ALGORITHM_VERSION,
         "file": str(out / f"{name}.{EXTENSION}"),
     }
 
