@@ -215,7 +215,7 @@ def main() -> int:
             counts = seed(db, Size(), password, datetime.now(UTC))
             db.close()
             print(", ".join(f"{count:,} {table}" for table, count in counts.items()))
-        measure_ticks(settings, told="ticks" in parts)  # and the clinic is settled
+            measure_ticks(settings, told="ticks" in parts)  # and the clinic is settled
         if "pages" in parts:
             good = measure_pages(settings, password) and good
     return 0 if good else 1

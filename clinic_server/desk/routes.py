@@ -307,6 +307,26 @@ def take_back(
     return Returned(serial=loan.serial, returned_at=now)
 
 
+class NewUnit(BaseModel):
+    """A unit that has passed its acceptance test."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    serial: Annotated[str, Field(min_length=1, max_length=64)]
+    model: Annotated[str, Field(min_length=1, max_length=64)]
+    fs_hz: Annotated[float, Field(ge=100, le=1000)]
+    lead_names: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=8)]],
+        Field(min_length=1, max_length=12),
+    ]
+
+
+@router.post("/desk/units", status_code=204)
+def add_unit(body: NewUnit, session: WriteSession, staff: DeskStaff, now: ClockDep) -> None:
+    """Take a unit into the fleet of this person's site."""
+    devices.register_unit(session, **body.model_dump(), now=now, by=staff)
+
+
 class Move(BaseModel):
     """A step of preparing a unit."""
 

@@ -315,6 +315,10 @@ DOORS: dict[str, Door] = {
     "GET /desk/issues/{issue_id}/pictures/{kind}": Door(CLINICAL, bound=True),
     "GET /desk/certificates/{certificate_id}": Door(CLINICAL),
     "GET /desk/statistics": Door(CLINICAL),
+    "POST /desk/units": Door(
+        CLINICAL,
+        body={"serial": "AX-77", "model": "AX-1", "fs_hz": 250, "lead_names": ["II"]},
+    ),
     "GET /desk/import": Door(CLINICAL),
     "POST /desk/imports": Door(
         CLINICAL,

@@ -225,6 +225,21 @@ def test_a_nurse_reaches_the_units_and_patients_of_her_own_hospital_only(clinic,
         assert moved.status_code == (204 if seen else 404)
 
 
+def test_a_new_unit_belongs_to_the_desk_that_added_it(clinic, ward):
+    with clinic.write() as session:
+        for name, place in (("dong", "东院"), ("xi", "西院")):
+            site = site_named(session, place, make.NOW)
+            make.make_staff(session, name, Role.TECHNICIAN, site_id=site.id)
+    dong, xi = clinic.sign_in("dong"), clinic.sign_in("xi")
+    new = {"serial": "AX-9", "model": "AX-1", "fs_hz": 250, "lead_names": ["II"]}
+    assert dong.post("/desk/units", json=new).status_code == 204
+    assert dong.post("/desk/units", json=new).json()["code"] == "devices.serial_taken"
+    found = dong.get("/desk/lookup", params={"scan": "AX-9"})
+    assert (found.json()["state"], found.json()["refusals"]) == ("available", [])
+    unknown = xi.get("/desk/lookup", params={"scan": "AX-9"})
+    assert unknown.json()["code"] == "devices.unknown_unit"
+
+
 def test_a_site_has_its_own_roster_and_falls_back_on_the_networks(clinic, ward):
     with clinic.write() as session:
         here = site_named(session, "东院", make.NOW)

@@ -343,6 +343,30 @@ function patientSheet(found) {
   scan.dataset.patient = found.patient_id;
 }
 
+/** A number nobody knows: perhaps a new unit, taken out of its box. */
+function unitSheet(serial) {
+  const model = h("input", { class: "input", id: "unit-model", maxlength: 64 });
+  const rate = h("input", {
+    class: "input", id: "unit-rate", type: "number", min: 100, max: 1000, value: 250,
+  });
+  const leads = h("input", { class: "input", id: "unit-leads", maxlength: 80, value: "II" });
+  open(t("desk.new_unit_title", { serial }), [
+    h("p", { text: t("desk.new_unit_what") }),
+    field("unit-model", t("desk.col.model"), model),
+    field("unit-rate", t("desk.new_unit_rate"), rate),
+    field("unit-leads", t("desk.new_unit_leads"), leads),
+  ], t("desk.new_unit_go"), async () => {
+    await post("/desk/units", {
+      serial, model: model.value.trim(), fs_hz: Number(rate.value),
+      lead_names: leads.value.split(/[\s,，]+/).filter(Boolean),
+    });
+    location.reload();
+  }, t("desk.cancel"));
+  const update = () => needs(model.value.trim() ? [] : [t("desk.col.model")]);
+  body.oninput = () => { touched = true; update(); };
+  update();
+}
+
 async function scanned(text) {
   problem.hidden = true;
   try {
@@ -351,7 +375,8 @@ async function scanned(text) {
     else if (found.issue_id) returnSheet(found.issue_id, found.serial, found.patient_name, found.deposit_cny);
     else issueSheet(found, Number(scan.dataset.patient) || null);
   } catch (error) {
-    complain(error);
+    if (error.code === "devices.unknown_unit") unitSheet(text);
+    else complain(error);
   }
   scan.value = "";
 }
