@@ -14,6 +14,7 @@ from sqlmodel import Session
 from clinic_server.alarms import limits as guard
 from clinic_server.alarms import service as alarms_service
 from clinic_server.alarms import thresholds
+from clinic_server.alarms.catalogue import NOT_ASSESSED
 from clinic_server.alarms.limits import LIMITS, Limit
 from clinic_server.alarms.models import LimitOverride
 from clinic_server.analysis.preview import NOT_REPLAYED, Preview, preview
@@ -206,6 +207,7 @@ def site_limits_page(
             for limit in LIMITS.values()
         ],
         may_set=staff.role is Role.PHYSICIAN,
+        not_assessed=NOT_ASSESSED,
     )
 
 
@@ -243,6 +245,7 @@ def limits_page(
         patient=patient,
         rows=rows,
         may_set=staff.role is Role.PHYSICIAN,
+        not_assessed=NOT_ASSESSED,
     )
 
 
