@@ -4,6 +4,7 @@ A sweep over rows: each measurement and each missed window is one occurrence, na
 task, so that looking twice raises nothing twice.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from clinic_server.plans.models import Task
 from clinic_server.wire.care import TaskState
 
 LOOK_BACK = timedelta(hours=24)
+RAISED = 2 * LOOK_BACK
 WEIGHT_WITHIN = timedelta(days=3)
 Found = tuple[str, float]
 """Code of the finding and the value that is out of its limits."""
@@ -28,16 +30,16 @@ Found = tuple[str, float]
 
 def sweep(session: Session, now: datetime) -> None:
     """Judge what was measured and what was missed in the last day."""
-    limits: dict[int, Limits] = {}
-    taken = results.measured_since(session, now - LOOK_BACK - WEIGHT_WITHIN)
-    for task in taken:
+    taken: defaultdict[int, list[Task]] = defaultdict(list)
+    for task in results.measured_since(session, now - LOOK_BACK - WEIGHT_WITHIN):
+        taken[task.patient_id].append(task)
+    limits = thresholds.limits_of_many(session, taken, now)
+    for task in (one for theirs in taken.values() for one in theirs):
         if task.done_at is None or task.done_at <= now - LOOK_BACK:
             continue
-        if task.patient_id not in limits:
-            limits |= thresholds.limits_of_many(session, [task.patient_id], now)
         own = limits[task.patient_id]
         found = out_of_limits(task.result, own)
-        gained_kg = _gained_kg(task, taken)
+        gained_kg = _gained_kg(task, taken[task.patient_id])
         if gained_kg is not None and gained_kg >= own["weight_gain_kg"]:
             found.append(("alarms.vital_weight", gained_kg))
         for code, value in found:
@@ -79,8 +81,7 @@ def _gained_kg(task: Task, taken: Sequence[Task]) -> float | None:
     before = [
         float(one.result["weight_kg"])
         for one in taken
-        if one.patient_id == task.patient_id
-        and one.result.get("weight_kg") is not None
+        if one.result.get("weight_kg") is not None
         and one.done_at is not None
         and task.done_at - WEIGHT_WITHIN <= one.done_at < task.done_at
     ]
@@ -102,9 +103,20 @@ def _raise(session: Session, task: Task, code: str, value: float, now: datetime)
 
 
 def _missed(session: Session, now: datetime) -> None:
+    # a window missed within the day was raised within it: one query for all of them
+    raised = {
+        alarm.dedupe_key: alarm
+        for alarm in session.exec(
+            select(Alarm).where(Alarm.rule == "T6", col(Alarm.raised_at) > now - RAISED)
+        )
+    }
     for task in results.missed_since(session, now - LOOK_BACK):
         key = f"missed:{task.id}:{task.missed_at:%Y-%m-%dT%H:%M}"
-        if task.state is TaskState.MISSED:
+        known = raised.get(key)
+        if task.state is not TaskState.MISSED:
+            if known is not None and known.cleared_at is None and known.closed_at is None:
+                act(session, known, Clear(now), now)
+        elif known is None:
             raise_condition(
                 session,
                 rule_id="T6",
@@ -115,9 +127,3 @@ def _missed(session: Session, now: datetime) -> None:
                 now=now,
                 evidence={"task_id": task.id},
             )
-            continue
-        late = session.exec(
-            select(Alarm).where(Alarm.dedupe_key == key, col(Alarm.cleared_at).is_(None))
-        ).first()
-        if late is not None and late.closed_at is None:
-            act(session, late, Clear(now), now)
