@@ -98,6 +98,7 @@ class Sweep:
             x,
             HEIGHT_MM * PX_PER_MM - 6,
             paint=ft.Paint(color=colour("caliper"), stroke_width=2),
+            key="pen",
         )
         return [shape for shapes in self.shapes for shape in shapes] + [edge]
 
@@ -120,8 +121,11 @@ class Sweep:
                 [(round(x0 + i * scale, 1), _y(v)) for i, v in piece],
                 point_mode=cv.PointMode.POLYGON,
                 paint=paint,
+                # without a name, shapes behind one that comes or goes are compared with
+                # their neighbours, point by point
+                key=f"{begin}:{old}:{number}",
             )
-            for piece in _pieces(values, step)
+            for number, piece in enumerate(_pieces(values, step))
         ]
 
 
