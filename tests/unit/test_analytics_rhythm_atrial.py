@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from analytics.holter import read_ecg
+from analytics.records import read_record
 from analytics.rhythm import find_episodes
 from analytics.rhythm_beats import beat_arrays
 from analytics.rhythm_conduction import find_blocks
@@ -218,3 +220,14 @@ def test_tachycardia_lasts_from_its_first_to_its_last_beat(rate, lasts):
     assert episode.evidence["beats"] == v.size
     by_hand = 60.0 * (v.size - 1) / ((v[-1] - v[0]) / FS)
     assert episode.evidence["rate_bpm"] == pytest.approx(by_hand, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "name", ["mitdb/118", "mitdb/201", "mitdb/220", "qtdb/sel37", "qtdb/sele0116"]
+)
+def test_recordings_that_came_close_show_neither_block_nor_flutter(shared_ecg, name):
+    # Of all shared MIT-BIH and QT records these came nearest to a false answer.
+    recording = read_record(shared_ecg / name, leads=[0])
+    found = read_ecg(recording.lead_mv(0), recording.fs).episodes
+    wrong = {Rhythm.AFL, Rhythm.BII, Rhythm.AVB3} & {e.rhythm for e in found}
+    assert not wrong
