@@ -99,6 +99,8 @@ def test_a_file_is_opened_by_the_keyboard_alone(browser: Browser, ward: Ward) ->
     context, looker = look(browser, ward)
     page = sign_in(looker, "chen", "/desk")
     page.get_by_role("link", name="登记患者").click()
+    page.wait_for_url("**/desk/admit")
+    page.wait_for_load_state("load")
     keys = page.keyboard
     pressed = 0
 

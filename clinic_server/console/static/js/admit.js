@@ -51,10 +51,7 @@ async function save() {
   }
 }
 
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  save();
-});
+$("#save").addEventListener("click", save); // no submit button: Enter never sends half a file
 form.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.isComposing) return;
   if (event.ctrlKey || event.metaKey) {
