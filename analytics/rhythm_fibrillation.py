@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from analytics.rhythm_beats import BeatArrays, Floats, Ints, Span, covered, merge, runs_of
+from analytics.rhythm_beats import Floats, Ints, Span, covered, merge, runs_of
 from analytics.rhythm_ventricular import VF_THRESHOLD, examine
 from analytics.rhythm_waveform import WINDOW_S
 from analytics.types import Ecg, Episode, Flags
@@ -26,7 +26,6 @@ def find_fibrillation(
     ecg_mv: Ecg,
     fs: float,
     *,
-    beats: BeatArrays | None = None,
     excluded: Sequence[Span] = (),
 ) -> list[Episode]:
     """Find ventricular fibrillation, flutter and tachycardia from the waveform.
@@ -42,8 +41,6 @@ def find_fibrillation(
         One lead in mV.
     fs : float
         Sampling frequency in Hz.
-    beats : BeatArrays, optional
-        Not needed to find; gives the count of beats in the evidence.
     excluded : sequence of (first sample, first sample after)
         Stretches that carry no signal.
 
@@ -74,7 +71,7 @@ def find_fibrillation(
     for first, end in merge(spans, JOIN_S * fs):
         if end - first >= MIN_EPISODE_S * fs:
             inside = (starts + length // 2 >= first) & (starts + length // 2 < end) & found
-            out.append(_episode(first, end, likeness, steady, bpm, inside, beats))
+            out.append(_episode(first, end, likeness, steady, bpm, inside))
     return out
 
 
@@ -141,7 +138,6 @@ def _episode(
     steady: Flags,
     bpm: Floats,
     inside: Flags,
-    beats: BeatArrays | None,
 ) -> Episode:
     share = float(steady[inside].mean()) if inside.any() else 0.0
     rates = bpm[inside & steady] if share > 0 else bpm[inside]
@@ -155,7 +151,4 @@ def _episode(
         "steady_share": share,
         "rate_bpm": rate,
     }
-    if beats is not None:
-        here = (beats.sample >= first) & (beats.sample < end)
-        evidence["beats"] = float(here.sum())
     return Episode(rhythm, first, end, min(1.0, evidence["vf_likeness"]), evidence)
