@@ -15,6 +15,7 @@ from clinic_server.recordings import service as recordings_service
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Staff
 
+LEAST_DAYS = 0.5
 MONTH = r"^20\d{2}-(0[1-9]|1[0-2])$"
 
 
@@ -66,7 +67,7 @@ class Statistics(BaseModel):
     """Time recorded, by the ECG's own clock."""
     alarms: int
     per_100_patient_days: float | None
-    """None while nothing was recorded."""
+    """None below `LEAST_DAYS`: a rate of minutes says nothing."""
     rules: list[TrackRecord]
     units: list[TrackRecord]
     by_patient: list[TrackRecord]
@@ -180,7 +181,9 @@ def statistics(session: Session, staff: Staff, days: int, now: datetime) -> Stat
         patients=len(patients),
         patient_days=round(recorded, 2),
         alarms=len(rows),
-        per_100_patient_days=round(100 * len(rows) / recorded, 2) if recorded else None,
+        per_100_patient_days=round(100 * len(rows) / recorded, 2)
+        if recorded >= LEAST_DAYS
+        else None,
         rules=track_records((row.rule, row) for row in rows),
         units=track_records(
             (serials[row.recording_id], row) for row in rows if row.recording_id in serials

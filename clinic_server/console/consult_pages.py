@@ -32,8 +32,6 @@ from clinic_server.templating import page
 from clinic_server.wire.consult import Screening
 
 router = APIRouter(include_in_schema=False)
-BESIDE_S = 5
-"""ECG shown before and after what was asked about."""
 
 
 def waiting(session: Session, reader: Reader, now: datetime) -> list[dict[str, Any]]:
@@ -106,11 +104,11 @@ def consult(
 
 
 def _strip(row: ConsultRow, recording: Recording) -> dict[str, Any]:
-    beside = round(BESIDE_S * recording.fs_hz)
     return {
         "recording_id": recording.id,
-        "first": max(0, row.first_sample - beside),
-        "end": row.end_sample + beside,
+        "first": row.first_sample,
+        "end": row.end_sample,
+        "alarm": False,
         "onset": row.first_sample,
         "offset": row.end_sample,
         "running": False,

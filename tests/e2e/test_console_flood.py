@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
+from sqlmodel import select
 
 from clinic_server.alarms import escalation
+from clinic_server.alarms.models import Alarm, Tier
 from clinic_server.alarms.raising import raise_condition
 from clinic_server.db import Database
 from clinic_server.deps import system_clock
@@ -165,6 +167,37 @@ def test_a_flood_of_alarms_reaches_the_screen_and_leaves_it_usable(
         assert figures["key_p95_ms"] <= KEY_P95_MS
         assert acknowledged_s < 2
         assert looker.complaints == []
+        context.close()
+        browser.close()
+
+
+def test_a_storm_of_one_patient_is_one_card_that_can_be_taken_in_hand_at_once(
+    tmp_path: Path,
+) -> None:
+    with ward_in(tmp_path) as ward, sync_playwright() as playwright:
+        ward.admit("李秀英")
+        ward.admit("吴国栋")
+        browser = launch(playwright)
+        context, looker = look(browser, ward)
+        page = looker.page
+        looker.sign_in()
+        flood(page, ward, Size(25, 1, 2.0))
+        other = ward.raise_vt(ward.patients[1])
+        head = page.locator(".alarm").first
+        expect(head).to_contain_text("李秀英")
+        expect(head.locator(".fold button").first).to_contain_text("全部保留")
+        # the heads of both, the technical card; nothing of the storm stands alone
+        expect(page.locator(".alarm")).to_have_count(3)
+        head.locator(".fold button").nth(1).click()
+        # the urgent ones, the technical card and the other patient still call
+        expect(page.locator("#unacknowledged")).to_have_text("未确认 4", timeout=20_000)
+        with ward.db.read() as session:
+            rows = session.exec(select(Alarm).where(Alarm.tier == Tier.EMERGENCY)).all()
+        taken = {row.patient_id for row in rows if row.acknowledged_by is not None}
+        left = {row.id for row in rows if row.acknowledged_by is None}
+        assert taken == {ward.patients[0]}
+        assert left == {other}, "another patient's alarm is not taken with it"
+        head.locator(".fold button").first.click()
         context.close()
         browser.close()
 

@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import {
-  alarms, byId, calling, digest, folded, inbox, inHand, isUnfolded, select, selectedId,
+  alarms, all, byId, calling, digest, folded, inbox, inHand, isUnfolded, select, selectedId,
   settleSelection, snoozed, toggleFold,
 } from "./alarms.js";
 import { drawCalm } from "./calm.js";
@@ -98,10 +98,13 @@ function fill(entry) {
     state: h("span", { class: "state" }),
     next: h("span", { class: "next" }),
     bar: h("progress", { class: "countdown", max: "1" }),
-    fold: h("button", { class: "text-button fold", type: "button", hidden: true }),
+    fold: h("button", { class: "text-button", type: "button" }),
+    takeAll: h("button", { class: "text-button", type: "button" }),
+    storm: h("div", { class: "row wrap fold", hidden: true }),
     more: h("div", { class: "card-more" }),
     error: h("p", { class: "problem", role: "alert", hidden: true }),
   };
+  parts.storm.append(parts.fold, parts.takeAll);
   entry.parts = parts;
   entry.element.append(
     parts.mark,
@@ -109,7 +112,7 @@ function fill(entry) {
       h("div", { class: "l1" }, parts.title, parts.repeats, parts.elapsed),
       h("div", { class: "l2" }, parts.who),
       h("div", { class: "l3" }, parts.state, parts.next),
-      parts.bar, parts.fold, parts.error, parts.more),
+      parts.bar, parts.storm, parts.error, parts.more),
   );
 }
 
@@ -159,7 +162,7 @@ function draw(card, hidden, nowMs, isSelected, at) {
   if (!isSelected && !near.has(card.id) && at >= ALWAYS) return element;
   if (!entry.parts) fill(entry);
   const { parts } = entry;
-  drawFold(parts.fold, card, hidden);
+  drawFold(parts, card, hidden, nowMs);
   const key = `${card.tier}${card.technical}${loud}`;
   if (entry.key !== key) {
     entry.key = key;
@@ -194,13 +197,28 @@ function draw(card, hidden, nowMs, isSelected, at) {
   return element;
 }
 
-function drawFold(button, card, hidden) {
-  button.hidden = !hidden;
+/** Alarms of the same patient and tier that still call. */
+function sameCalling(card, nowMs) {
+  return all().filter((one) => one.patient_id === card.patient_id
+    && one.tier === card.tier && !one.technical && calling(one, nowMs));
+}
+
+function drawFold({ storm, fold, takeAll }, card, hidden, nowMs) {
+  storm.hidden = !hidden;
   if (!hidden) return;
   const open = isUnfolded(card.patient_id);
-  say(button, t(open ? "console.storm_unfold" : "console.storm_fold", { n: hidden }));
-  button.setAttribute("aria-expanded", String(open));
-  button.onclick = () => toggleFold(card.patient_id);
+  say(fold, t(open ? "console.storm_unfold" : "console.storm_fold", { n: hidden }));
+  fold.setAttribute("aria-expanded", String(open));
+  fold.onclick = () => toggleFold(card.patient_id);
+  const waiting = sameCalling(card, nowMs).length;
+  takeAll.hidden = waiting < 2 || isLost();
+  say(takeAll, t("console.storm_take", { n: waiting, tier: tierWord(card) }));
+  // each of them is acknowledged, in this person's name: no tier is silenced
+  takeAll.onclick = async () => {
+    takeAll.disabled = true;
+    for (const one of sameCalling(card, now())) await acknowledge(one.id);
+    takeAll.disabled = false;
+  };
 }
 
 function drawBar(element, card, nowMs, loud) {

@@ -47,12 +47,13 @@ function clampFrom(value) {
 export function drawStrips() {
   if (!ecg) return;
   const samples = samplesOf(ecg, lead);
+  const marked = data.strip.alarm === false ? null : band(); // red is for alarms only
   rows.forEach((strip, n) => strip.draw({
-    ecg, samples, from: from + n * rowSamples(), band: band(), mmPerS: speed, mmPerMv: gain,
+    ecg, samples, from: from + n * rowSamples(), band: marked, mmPerS: speed, mmPerMv: gain,
   }));
   callipers.draw();
   minimapFrame = [from, from + rowSamples()];
-  drawMinimap($("#minimap canvas"), ecg, samples, band(), minimapFrame);
+  drawMinimap($("#minimap canvas"), ecg, samples, marked, minimapFrame);
   $("#minimap").setAttribute("aria-valuenow", String(Math.round(from / ecg.fs)));
   $("#minimap").setAttribute("aria-valuetext", `${Math.round(from / ecg.fs) - 30} s`);
   if (own && ownEcg) {
