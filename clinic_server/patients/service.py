@@ -19,6 +19,7 @@ from clinic_server.errors import Conflict, Forbidden, NotFound, Unprocessable
 from clinic_server.patients.cases import case_timeline as case_timeline
 from clinic_server.patients.cases import open_case as open_case
 from clinic_server.patients.cases import record_case as record_case
+from clinic_server.patients.glass import broken_for
 from clinic_server.patients.models import CareTeamMember, CaseVerb, Patient
 from clinic_server.settings import Settings
 from clinic_server.staff import service as staff_service
@@ -189,14 +190,17 @@ def _visible(
         col(CareTeamMember.staff_id) == staff.id,
         col(CareTeamMember.removed_at).is_(None),
     )
-    return present.where(or_(col(Patient.attending_id) == staff.id, in_team))
+    return present.where(
+        or_(col(Patient.attending_id) == staff.id, in_team, broken_for(staff, now))
+    )
 
 
 def patient_for(session: Session, staff: Staff, patient_id: int, now: datetime) -> Patient:
     """Give the patient, if this person may see them: the only way to one.
 
     Allowed: the attending physician, the care team; of the patient's own site (or of none)
-    the physicians on duty while they are, nurses and technicians. Never: anybody else.
+    the physicians on duty while they are, nurses and technicians; for an hour a physician
+    who broke the glass (`glass`). Never: anybody else.
 
     Raises
     ------
