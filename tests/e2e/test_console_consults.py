@@ -70,6 +70,7 @@ def test_a_question_is_found_read_and_answered(
     assert page.evaluate(CLIPPED) == []
     page.click(f'a[href="/console/consults/{consult_id}"]')
     expect(page.locator("#row-1 canvas")).to_be_visible()
+    page.wait_for_function("document.querySelector('#row-1 canvas').style.height !== ''")
     page.select_option("#speed", "50")
     expect(page.locator("#speed")).to_have_class("figure-choice unusual")
     page.keyboard.press("Escape")
