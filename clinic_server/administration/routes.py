@@ -23,7 +23,7 @@ from clinic_server.i18n import LOCALES
 from clinic_server.notify import service as notify_service
 from clinic_server.patients import service as patients_service
 from clinic_server.settings import VERSION
-from clinic_server.staff import people, sites
+from clinic_server.staff import factor, people, sites
 from clinic_server.staff.auth import (
     Admin,
     CurrentSession,
@@ -151,6 +151,7 @@ def person_page(
         roles=list(Role),
         sites=_sites(session, staff),
         sessions=people.sessions_of(session, person_id, here.now),
+        has_factor=factor.stored(session, person) is not None,
         ref_length=people.REF_LENGTH,
         clock=here.clock,
     )
@@ -208,6 +209,15 @@ def end_others_session(
     """End a session of an account."""
     person = people.person_for(session, person_id, staff)
     people.end_session(session, person, ref, by=staff, now=now)
+
+
+@router.post("/admin/people/{person_id}/factor/remove", status_code=204)
+def remove_factor(
+    person_id: RowId, session: WriteSession, staff: Admin, now: ClockDep
+) -> None:
+    """Take the authenticator off an account whose phone is lost."""
+    person = people.person_for(session, person_id, staff)
+    factor.remove(session, person, now, by=staff)
 
 
 @router.post("/admin/sites", status_code=204)

@@ -34,7 +34,7 @@ _HOME = {
     Role.NURSE: "/desk",
     Role.TECHNICIAN: "/desk",
     Role.ADMIN: "/admin",
-    Role.QUALITY: "/console",
+    Role.QUALITY: "/console/board",
     Role.AUDITOR: "/audit",
 }
 Typed = Annotated[str, Form(max_length=256)]

@@ -6,6 +6,7 @@ import io
 import pytest
 from sqlmodel import select
 
+from clinic_server.staff import factor
 from clinic_server.staff.models import AuditEntry, Role, Staff
 from clinic_server.staff.sites import site_named
 from tests import factories as make
@@ -138,6 +139,16 @@ def test_a_session_elsewhere_is_listed_and_ended(clinic: Clinic, admin: Browser)
     assert admin.post(f"/account/sessions/{refs[0]}/end").status_code == 204
     assert elsewhere.get("/admin").status_code in (303, 401)
     assert admin.post(f"/account/sessions/{refs[0]}/end").status_code == 404
+
+
+def test_a_lost_phone_is_taken_off_an_account(clinic: Clinic, admin: Browser) -> None:
+    with clinic.write() as session:
+        chen = make.make_staff(session, "chen", Role.NURSE)
+        factor.begin(session, chen, NOW)
+    page = f"/admin/people/{_id_of(clinic, 'chen')}"
+    assert "/factor/remove" in admin.get(page).text
+    assert admin.post(f"{page}/factor/remove").status_code == 204
+    assert "/factor/remove" not in admin.get(page).text
 
 
 def test_an_administrator_of_one_site_reaches_no_other(clinic: Clinic) -> None:

@@ -254,6 +254,7 @@ DOORS: dict[str, Door] = {
     "POST /admin/people/{person_id}": Door(ADMIN, body={}),
     "POST /admin/people/{person_id}/password": Door(ADMIN, body={}),
     "POST /admin/people/{person_id}/sessions/{ref}/end": Door(ADMIN),
+    "POST /admin/people/{person_id}/factor/remove": Door(ADMIN),
     "POST /admin/sites": Door(ADMIN, body={}),
     "GET /account/sessions": Door(EVERYBODY),
     "POST /account/sessions/{ref}/end": Door(EVERYBODY),
