@@ -105,18 +105,13 @@ class Say:
     locale : str
     zone : ZoneInfo
         The clinic's zone: times of day are local.
-    started_at : datetime
-        Time of sample 0.
     reasons : mapping
         Why numbers are missing, by path.
     """
 
-    def __init__(
-        self, locale: str, zone: ZoneInfo, started_at: datetime, reasons: Mapping[str, str]
-    ) -> None:
+    def __init__(self, locale: str, zone: ZoneInfo, reasons: Mapping[str, str]) -> None:
         self.locale = locale
         self.zone = zone
-        self.started_at = started_at
         self.reasons = reasons
 
     def t(self, code: str, **params: object) -> str:

@@ -1,7 +1,6 @@
 """The PDF of ``anxin analyze --pdf``: a file without a patient, an unsigned draft."""
 
 import argparse
-from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,7 +18,6 @@ from clinic_server.reports.worker import strip_beats
 
 _WALL = ZoneInfo("UTC")
 """A file's start is the recorder's wall clock, marked UTC by the reader."""
-_NO_CLOCK = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -42,7 +40,7 @@ def render_file(report: HolterReport, recording: Recording, locale: str = DEFAUL
     bytes
     """
     result: dict[str, Any] = dict(report.to_json())
-    say = Say(locale, _WALL, recording.start_at or _NO_CLOCK, result["reasons"])
+    say = Say(locale, _WALL, result["reasons"])
     coverage = report.coverage
     parts = Parts(
         state=say.t("state.draft"),

@@ -49,7 +49,7 @@ def document(session: Session, report: Report, locale: str, zone: ZoneInfo) -> D
     recording = recordings.recording_by_id(session, report.recording_id)
     patient = patients.patient_of_record(session, report.patient_id)
     result = report.result
-    say = Say(locale, zone, recording.started_at, result["reasons"])
+    say = Say(locale, zone, result["reasons"])
     parts = Parts(
         state=say.t(f"state.{report.state}", version=report.version),
         number=say.t("number", number=f"R-{report.created_at:%Y}-{report.id:06d}"),
@@ -149,7 +149,7 @@ def _head(
         "device": recording.serial,
         "recorded": say.t(
             "head.span",
-            start=say.stamp(recording.started_at)[5:],
+            start=say.stamp(recordings.sample_time(recording, 0))[5:],
             span=say.span(coverage["recorded_s"]),
         ),
         "analysable": say.t(
@@ -245,7 +245,8 @@ def _comparison(session: Session, say: Say, report: Report) -> Section | None:
     before = previous_signed(session, report)
     if before is None:
         return None
-    begun = recordings.recording_by_id(session, before.recording_id).started_at
+    earlier = recordings.recording_by_id(session, before.recording_id)
+    begun = recordings.sample_time(earlier, 0)
     return compare(say, report.result, before.result, begun)
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from analytics.holter import analyze_holter
+from analytics.holter import analyze_holter, read_ecg
 from analytics.holter_beats import HolterOptions
 from analytics.holter_types import HolterReport, Symptom
 from clinic_server.bus import Bus
@@ -52,13 +52,17 @@ def analyse(database_url: str, recording_id: str, time_zone: str) -> dict[str, A
         database.close()
     ecg_mv = window.counts / recording.gain_counts_per_mv
     ecg_mv[~window.present] = np.nan
+    # Found at the nominal rate, like live; dated and measured by the patch's true one,
+    # which may lie a hair outside the rates that are analysed.
+    true_fs_hz = min(max(recording.clock_fs_hz or recording.fs_hz, 100.0), 1000.0)
+    found = read_ecg(ecg_mv, recording.fs_hz, contact=window.contact)
     report = analyze_holter(
         ecg_mv,
-        recording.fs_hz,
+        true_fs_hz,
         lead_names=tuple(recording.lead_names),
-        start_at=recording.started_at.astimezone(ZoneInfo(time_zone)),
-        contact=window.contact,
+        start_at=recordings.sample_time(recording, 0).astimezone(ZoneInfo(time_zone)),
         options=HolterOptions(),
+        reading=found,
         symptoms=tuple(Symptom(mark.sample, mark.kind) for mark in marks),
     )
     answer: dict[str, Any] = report.to_json()

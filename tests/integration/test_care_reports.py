@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import numpy as np
@@ -12,6 +12,7 @@ from sqlmodel import select
 from clinic_server.alarms.models import Alarm
 from clinic_server.deps import App
 from clinic_server.errors import Conflict
+from clinic_server.recordings import service as recordings
 from clinic_server.recordings.models import Recording
 from clinic_server.reports import service, worker
 from clinic_server.reports.models import Report, ReportJob
@@ -110,6 +111,26 @@ def test_a_returned_unit_is_owed_one_report_and_only_one(clinic, recorded):
         assert service.claim(session, clinic.clock.now) is None
         assert not service.anything_owed(session)
         assert session.get_one(Report, report_id).state == "draft"
+
+
+def test_a_report_is_dated_by_the_clock_of_the_patch(clinic, recorded):
+    with clinic.write() as session:
+        recording = session.exec(select(Recording)).one()
+        recording.clock_start_at = recording.started_at + timedelta(seconds=2)
+        recording.clock_fs_hz = FS * (1 - 100e-6)
+        session.add(recording)
+    report_id = draft(clinic)
+    with clinic.read() as session:
+        recording = session.exec(select(Recording)).one()
+        result = session.get_one(Report, report_id).result
+        places = [strip["centre"] for strip in result["strips"]]
+        assert places
+        for place in places:
+            told = datetime.fromisoformat(place["at"])
+            assert told == recordings.sample_time(recording, place["sample"])
+        start = datetime.fromisoformat(result["coverage"]["start_at"])
+        assert start == recording.clock_start_at
+        assert result["coverage"]["recorded_s"] == pytest.approx(SECONDS * 1.0001)
 
 
 def test_a_job_whose_worker_died_is_taken_again(clinic, recorded):
