@@ -3,19 +3,19 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from clinic_server.alarms import service as alarms
-from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession, RowId, WriteSession
+from clinic_server.deps import ClockDep, ReadSession, RowId, WriteSession
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import Patient
 from clinic_server.patients.service import PatientFile
 from clinic_server.staff import service as staff_service
-from clinic_server.staff.auth import CsrfToken, Nurse
+from clinic_server.staff.auth import Nurse
 from clinic_server.staff.models import Role
-from clinic_server.templating import page
+from clinic_server.staff.page import PageDep
 
 router = APIRouter()
 EMPTY: dict[str, Any] = {
@@ -28,57 +28,45 @@ EMPTY: dict[str, Any] = {
 
 @router.get("/desk/admit", include_in_schema=False)
 def admit_page(
-    request: Request,
-    app: AppDep,
+    frame: PageDep,
     session: ReadSession,
     staff: Nurse,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show the empty form; whoever is a physician is the attending by default."""
     values = EMPTY | {"attending_id": staff.id if staff.role is Role.PHYSICIAN else None}
-    return page(
-        request,
+    return frame.show(
         "console_admit.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms.last_event_id(session),
         patient=None,
         values=values,
         running=False,
         physicians=staff_service.physicians(session, staff),
-        today=now.astimezone(ZoneInfo(app.settings.time_zone)).date().isoformat(),
+        today=frame.now.astimezone(ZoneInfo(frame.app.settings.time_zone))
+        .date()
+        .isoformat(),
     )
 
 
 @router.get("/desk/patients/{patient_id}/file", include_in_schema=False)
 def file_page(
-    request: Request,
+    frame: PageDep,
     patient_id: RowId,
-    app: AppDep,
     session: ReadSession,
     staff: Nurse,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show the form with what stands in the file."""
-    patient = patients.patient_for(session, staff, patient_id, now)
+    patient = patients.patient_for(session, staff, patient_id, frame.now)
     team = [one.staff_id for one in patients.team_of(session, patient_id)]
-    return page(
-        request,
+    return frame.show(
         "console_admit.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms.last_event_id(session),
         patient=patient,
         values=_values(patient) | {"care_team": team},
         running=patients.open_case(session, patient_id) is not None,
         physicians=staff_service.physicians(session, staff),
-        today=now.astimezone(ZoneInfo(app.settings.time_zone)).date().isoformat(),
+        today=frame.now.astimezone(ZoneInfo(frame.app.settings.time_zone))
+        .date()
+        .isoformat(),
     )
 
 

@@ -5,7 +5,7 @@ import io
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
 from clinic_server.alarms import register
@@ -14,10 +14,9 @@ from clinic_server.alarms.models import AlarmKind, Tier
 from clinic_server.console.cards import TIER_WORD, cards, title_of
 from clinic_server.console.detail import Page, page_of
 from clinic_server.console.reasons import ENOUGH
-from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession
+from clinic_server.deps import ReadSession
 from clinic_server.i18n import t
-from clinic_server.staff.auth import CsrfToken, CurrentStaff
-from clinic_server.templating import page
+from clinic_server.staff.page import PageDep
 
 router = APIRouter(include_in_schema=False)
 SPANS = (7, 30, 90)
@@ -26,25 +25,16 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @router.get("/console/board")
 def board(
-    request: Request,
+    frame: PageDep,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
     days: Annotated[int, Query(ge=1, le=366)] = 30,
 ) -> HTMLResponse:
     """Show load, predictive value and delays of the last days."""
-    here = page_of(session, app, staff, locale, now)
-    found = register.statistics(session, staff, days, now)
+    here = page_of(session, frame)
+    found = register.statistics(session, frame.staff, days, frame.now)
     names = {str(pid): p.name for pid, p in here.reader.patients.items()}
-    return page(
-        request,
+    return frame.show(
         "console_board.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms_service.last_event_id(session),
         found=found,
         spans=SPANS,
@@ -117,26 +107,17 @@ def _local(here: Page, at: datetime) -> str:
 
 @router.get("/console/critical-values")
 def critical_values(
-    request: Request,
+    frame: PageDep,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
     month: Month | None = None,
 ) -> HTMLResponse:
     """Show the critical-value register of a month."""
-    here = page_of(session, app, staff, locale, now)
-    current = f"{now.astimezone(here.zone):%Y-%m}"
+    here = page_of(session, frame)
+    current = f"{frame.now.astimezone(here.zone):%Y-%m}"
     month = month or current
     before, after = _months(month)
-    return page(
-        request,
+    return frame.show(
         "console_critical_values.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms_service.last_event_id(session),
         month=month,
         month_before=before,
@@ -147,24 +128,21 @@ def critical_values(
 
 @router.get("/console/critical-values.csv")
 def critical_values_csv(
+    frame: PageDep,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    locale: LocaleDep,
-    now: ClockDep,
     month: Month,
 ) -> Response:
     """Export the register of a month as a table for the office."""
-    rows = _lines(page_of(session, app, staff, locale, now), month)
+    rows = _lines(page_of(session, frame), month)
     names = (
         "alarm_id", "mrn", "finding", "rule", "found_at", "reported_at", "minutes",
         "reported_by", "told", "read_back",
     )  # fmt: skip
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([t(f"board.critical_{name}", locale) for name in names])
+    writer.writerow([t(f"board.critical_{name}", frame.locale) for name in names])
     for row in rows:
-        row["read_back"] = t("board.yes" if row["read_back"] else "board.no", locale)
+        row["read_back"] = t("board.yes" if row["read_back"] else "board.no", frame.locale)
         writer.writerow([_cell(row[name]) for name in names])
     return Response(
         # the mark tells a spreadsheet that this is UTF-8
@@ -186,23 +164,22 @@ def _cell(value: object) -> object:
 
 @router.get("/console/daily")
 def daily(
-    request: Request,
+    frame: PageDep,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """List the daily findings, by patient, each with its line and its strip."""
-    here = page_of(session, app, staff, locale, now)
+    here = page_of(session, frame)
     views = [
         view
-        for view in alarms_service.open_alarms(session, staff, now)
+        for view in alarms_service.open_alarms(session, frame.staff, frame.now)
         if view.tier is Tier.DAILY and view.kind is AlarmKind.PHYSIOLOGICAL
     ]
     shown = dict(
-        zip((v.id for v in views), cards(session, here.reader, views, now), strict=True)
+        zip(
+            (v.id for v in views),
+            cards(session, here.reader, views, frame.now),
+            strict=True,
+        )
     )
     groups: dict[int, list[dict[str, Any]]] = {}
     for view in views:
@@ -213,15 +190,11 @@ def daily(
                 "tier": TIER_WORD[view.tier],
             }
         )
-    return page(
-        request,
+    return frame.show(
         "console_daily.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms_service.last_event_id(session),
         groups=groups,
         count=len(views),
-        may_end=staff.role.value in ("physician", "nurse"),
+        may_end=frame.staff.role.value in ("physician", "nurse"),
         strips={view.id: shown[view.id]["strip"] for view in views},
     )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from sqlmodel import Session
 
@@ -21,14 +21,13 @@ from clinic_server.console.detail import (
 from clinic_server.console.moments import epoch_ms, to_second
 from clinic_server.consults import screening, service
 from clinic_server.consults.models import ConsultRow
-from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession, RowId
+from clinic_server.deps import ReadSession, RowId
 from clinic_server.patients import service as patients_service
 from clinic_server.recordings import service as recordings_service
 from clinic_server.recordings.models import Recording
 from clinic_server.staff import service as staff_service
-from clinic_server.staff.auth import CsrfToken, CurrentStaff
 from clinic_server.staff.models import Role
-from clinic_server.templating import page
+from clinic_server.staff.page import PageDep
 from clinic_server.wire.consult import Screening
 
 router = APIRouter(include_in_schema=False)
@@ -52,29 +51,21 @@ def waiting(session: Session, reader: Reader, now: datetime) -> list[dict[str, A
 
 @router.get("/console/consults/{consult_id}")
 def consult(
-    request: Request,
+    frame: PageDep,
     consult_id: RowId,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show one question: its ECG, what the machine saw, and the answer to write."""
-    here = page_of(session, app, staff, locale, now)
-    row = service.consult_for(session, staff, consult_id, now)
-    patient = patients_service.patient_for(session, staff, row.patient_id, now)
+    here = page_of(session, frame)
+    row = service.consult_for(session, frame.staff, consult_id, frame.now)
+    patient = patients_service.patient_for(session, frame.staff, row.patient_id, frame.now)
     recording = recordings_service.recording_by_id(session, row.recording_id)
-    found = screening.screen(session, recording, row.first_sample, row.end_sample, now)
+    stretch = (row.first_sample, row.end_sample)
+    found = screening.screen(session, recording, *stretch, frame.now)
     at = recordings_service.sample_time(recording, row.first_sample)
     seconds = round((row.end_sample - row.first_sample) / recording.fs_hz)
-    return page(
-        request,
+    return frame.show(
         "console_consult.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms_service.last_event_id(session),
         consult=row,
         patient=patient,
@@ -83,7 +74,7 @@ def consult(
         who=who_is(here, patient),
         asked_at=here.near(row.asked_at),
         answer_by=here.near(row.answer_by),
-        late=row.answered_at is None and row.answer_by < now,
+        late=row.answered_at is None and row.answer_by < frame.now,
         answered=_answered(here, row),
         stretch=here.say(
             "console.consult_stretch", at=to_second(at, here.zone), seconds=seconds
@@ -91,7 +82,7 @@ def consult(
         machine=_machine(here, found),
         context_rows=context_rows(here, patient),
         opinions=opinions(here, patient),
-        may_decide=staff.role is Role.PHYSICIAN,
+        may_decide=frame.staff.role is Role.PHYSICIAN,
         data={
             "consult_id": row.id,
             "answered": row.answered_at is not None,

@@ -17,14 +17,14 @@ from clinic_server.console import cards
 from clinic_server.console.cards import TIER_WORD, Reader
 from clinic_server.console.moments import epoch_ms, to_second
 from clinic_server.console.reasons import doubts, reasons
-from clinic_server.deps import App
 from clinic_server.patients.models import Patient
 from clinic_server.plans import service as plans_service
 from clinic_server.recordings import service as recordings_service
 from clinic_server.recordings.models import Recording
 from clinic_server.reports import service as reports_service
 from clinic_server.staff import service as staff_service
-from clinic_server.staff.models import Role, Staff
+from clinic_server.staff.models import Role
+from clinic_server.staff.page import StaffPage
 from clinic_server.wire.care import Opinion, Step, TaskState
 
 AROUND_S = 30
@@ -76,10 +76,10 @@ class Page:
         return f"{timewords.day(at, self.zone, self.reader.locale)} {local:%H:%M}"
 
 
-def page_of(session: Session, app: App, staff: Staff, locale: str, now: datetime) -> Page:
+def page_of(session: Session, frame: StaffPage) -> Page:
     """Gather what every page needs, once per answer."""
-    reader = cards.reader_for(session, staff, locale, now)
-    return Page(session, reader, ZoneInfo(app.settings.time_zone), now)
+    reader = cards.reader_for(session, frame.staff, frame.locale, frame.now)
+    return Page(session, reader, frame.zone, frame.now)
 
 
 def delay(page: Page, view: AlarmView, at: datetime | None) -> str:

@@ -3,22 +3,21 @@
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from clinic_server.alarms import service as alarms
 from clinic_server.console.around import around, recorded_at, recording_of
 from clinic_server.console.detail import Page
 from clinic_server.console.one_patient import page_about
-from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession, RowId
+from clinic_server.deps import ReadSession, RowId
 from clinic_server.diary import service as diary
 from clinic_server.diary.models import DiaryEntry
 from clinic_server.plans import service as plans
 from clinic_server.plans.models import Task
 from clinic_server.recordings import reading
 from clinic_server.recordings import service as recordings
-from clinic_server.staff.auth import CsrfToken, CurrentStaff
-from clinic_server.templating import page
+from clinic_server.staff.page import PageDep
 from clinic_server.wire.care import TaskKind
 
 router = APIRouter(include_in_schema=False)
@@ -36,28 +35,19 @@ VALUES = (
 
 @router.get("/console/patients/{patient_id}/diary")
 def diary_page(
-    request: Request,
+    frame: PageDep,
     patient_id: RowId,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show what the patient felt and measured, beside the trace."""
-    here, patient = page_about(session, app, staff, locale, now, patient_id)
+    here, patient = page_about(session, frame, patient_id)
     entries = [_entry(here, one) for one in diary.entries_of(session, patient_id)]
     linked = [one for one in entries if one["around"] and one["around"].says]
     done = plans.done_of(
         session, patient_id, (TaskKind.VITALS, TaskKind.SPOT_ECG), limit=SHOWN
     )
-    return page(
-        request,
+    return frame.show(
         "console_diary.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms.last_event_id(session),
         patient=patient,
         entries=entries,

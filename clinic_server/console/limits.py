@@ -20,13 +20,13 @@ from clinic_server.alarms.models import LimitOverride
 from clinic_server.analysis.preview import NOT_REPLAYED, Preview, preview
 from clinic_server.analysis.preview import check as preview_check
 from clinic_server.console.site_replay import Question, SiteReplay
-from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession
+from clinic_server.deps import AppDep, ClockDep, ReadSession
 from clinic_server.i18n import t
 from clinic_server.patients import service as patients_service
 from clinic_server.staff import service as staff_service
-from clinic_server.staff.auth import CsrfToken, CurrentStaff, Physician
+from clinic_server.staff.auth import Physician
 from clinic_server.staff.models import Role
-from clinic_server.templating import page
+from clinic_server.staff.page import PageDep
 
 router = APIRouter(include_in_schema=False)
 ONE_PATIENT = timedelta(hours=24)
@@ -182,31 +182,29 @@ def look_at_site_preview(
 
 @router.get("/console/limits")
 def site_limits_page(
-    request: Request,
+    frame: PageDep,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show the thresholds of the house; physicians may try and save a change."""
-    values = guard.resolve(site=_pairs(thresholds.in_force(session, None, now)))
-    set_by = {row.name: row for row in thresholds.in_force(session, None, now)}
-    zone = ZoneInfo(app.settings.time_zone)
-    return page(
-        request,
+    values = guard.resolve(site=_pairs(thresholds.in_force(session, None, frame.now)))
+    set_by = {row.name: row for row in thresholds.in_force(session, None, frame.now)}
+    zone = frame.zone
+    return frame.show(
         "console_limits.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms_service.last_event_id(session),
         patient=None,
         rows=[
-            _row(session, limit, values[limit.name], set_by.get(limit.name), locale, zone)
+            _row(
+                session,
+                limit,
+                values[limit.name],
+                set_by.get(limit.name),
+                frame.locale,
+                zone,
+            )
             for limit in LIMITS.values()
         ],
-        may_set=staff.role is Role.PHYSICIAN,
+        may_set=frame.staff.role is Role.PHYSICIAN,
         not_assessed=NOT_ASSESSED,
     )
 
@@ -217,34 +215,25 @@ def _pairs(rows: Sequence[LimitOverride]) -> list[tuple[str, float]]:
 
 @router.get("/console/patients/{patient_id}/limits")
 def limits_page(
-    request: Request,
+    frame: PageDep,
     patient_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show the thresholds of one patient; physicians may try and save a change."""
-    patient = patients_service.patient_for(session, staff, patient_id, now)
-    limits = thresholds.limits_for(session, patient, now)
-    set_by = {row.name: row for row in thresholds.in_force(session, patient_id, now)}
-    zone = ZoneInfo(app.settings.time_zone)
+    patient = patients_service.patient_for(session, frame.staff, patient_id, frame.now)
+    limits = thresholds.limits_for(session, patient, frame.now)
+    set_by = {row.name: row for row in thresholds.in_force(session, patient_id, frame.now)}
+    zone = frame.zone
     rows = [
-        _row(session, limit, limits[limit.name], set_by.get(limit.name), locale, zone)
+        _row(session, limit, limits[limit.name], set_by.get(limit.name), frame.locale, zone)
         for limit in LIMITS.values()
     ]
-    return page(
-        request,
+    return frame.show(
         "console_limits.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms_service.last_event_id(session),
         patient=patient,
         rows=rows,
-        may_set=staff.role is Role.PHYSICIAN,
+        may_set=frame.staff.role is Role.PHYSICIAN,
         not_assessed=NOT_ASSESSED,
     )
 

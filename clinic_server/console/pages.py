@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from sqlmodel import Session
 
@@ -16,10 +16,10 @@ from clinic_server.console.proofs import proofs
 from clinic_server.console.registers import alarm_rows, patient_file, patient_rows
 from clinic_server.console.stream import MINIS, changed_cards
 from clinic_server.console.wall import tiles
-from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession
-from clinic_server.staff.auth import CsrfToken, CurrentStaff
+from clinic_server.deps import ClockDep, LocaleDep, ReadSession
+from clinic_server.staff.auth import CurrentStaff
 from clinic_server.staff.models import Role
-from clinic_server.templating import page
+from clinic_server.staff.page import PageDep
 
 router = APIRouter(include_in_schema=False)
 ENDED = timedelta(hours=24)
@@ -75,71 +75,52 @@ def alarms_json(
 
 @router.get("/console")
 def wall(
-    request: Request,
+    frame: PageDep,
     session: ReadSession,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show the wall and the inbox."""
-    reader = reader_for(session, staff, locale, now)
+    reader = reader_for(session, frame.staff, frame.locale, frame.now)
     start = {
         "wall": {"tiles": tiles(session, reader, MINIS), "gone": []},
-        "alarms": _all_cards(session, reader, now),
-        "consults": waiting(session, reader, now),
+        "alarms": _all_cards(session, reader, frame.now),
+        "consults": waiting(session, reader, frame.now),
     }
-    return page(
-        request, "console_wall.html", locale=locale, viewer=staff, csrf=csrf, start=start
-    )
+    return frame.show("console_wall.html", start=start)
 
 
 @router.get("/console/alarms")
 def alarms_page(
-    request: Request,
+    frame: PageDep,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """List what is open, daily ones too, and what ended in the last day."""
-    here = page_of(session, app, staff, locale, now)
-    return page(
-        request,
+    here = page_of(session, frame)
+    return frame.show(
         "console_alarms.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms_service.last_event_id(session),
-        open_rows=alarm_rows(here, alarms_service.open_alarms(session, staff, now)),
+        open_rows=alarm_rows(
+            here, alarms_service.open_alarms(session, frame.staff, frame.now)
+        ),
         ended_rows=alarm_rows(
-            here, alarms_service.closed_alarms(session, staff, now - ENDED, now)
+            here,
+            alarms_service.closed_alarms(
+                session, frame.staff, frame.now - ENDED, frame.now
+            ),
         ),
     )
 
 
 @router.get("/console/alarms/{alarm_id}")
 def alarm(
-    request: Request,
+    frame: PageDep,
     alarm_id: int,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show one alarm: evidence, context, and what to do."""
-    here = page_of(session, app, staff, locale, now)
-    view = alarms_service.alarm_view(session, staff, alarm_id, now)
-    return page(
-        request,
+    here = page_of(session, frame)
+    view = alarms_service.alarm_view(session, frame.staff, alarm_id, frame.now)
+    return frame.show(
         "console_alarm.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms_service.last_event_id(session),
         **whole(here, view),
     )
@@ -147,40 +128,25 @@ def alarm(
 
 @router.get("/console/alarms/{alarm_id}/live")
 def alarm_live(
-    request: Request,
+    frame: PageDep,
     alarm_id: int,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Give the parts of an alarm's page that change, as elements to put in place."""
-    here = page_of(session, app, staff, locale, now)
-    view = alarms_service.alarm_view(session, staff, alarm_id, now)
-    return page(
-        request, "console_alarm_fragment.html", locale=locale, **live_part(here, view)
-    )
+    here = page_of(session, frame)
+    view = alarms_service.alarm_view(session, frame.staff, alarm_id, frame.now)
+    return frame.show("console_alarm_fragment.html", **live_part(here, view))
 
 
 @router.get("/console/patients")
 def patients_page(
-    request: Request,
+    frame: PageDep,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """List my patients by who needs somebody first."""
-    here = page_of(session, app, staff, locale, now)
-    return page(
-        request,
+    here = page_of(session, frame)
+    return frame.show(
         "console_patients.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms_service.last_event_id(session),
         rows=patient_rows(here),
     )
@@ -188,52 +154,36 @@ def patients_page(
 
 @router.get("/console/patients/{patient_id}")
 def patient_page(
-    request: Request,
+    frame: PageDep,
     patient_id: int,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show one patient: recordings, reports, plan, alarms, course."""
-    here = page_of(session, app, staff, locale, now)
-    return page(
-        request,
+    here = page_of(session, frame)
+    return frame.show(
         "console_patient.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms_service.last_event_id(session),
-        may_prescribe=staff.role is Role.PHYSICIAN,
-        may_nurse=staff.role in (Role.PHYSICIAN, Role.NURSE),
+        may_prescribe=frame.staff.role is Role.PHYSICIAN,
+        may_nurse=frame.staff.role in (Role.PHYSICIAN, Role.NURSE),
         **patient_file(here, patient_id),
     )
 
 
 @router.get("/console/chest-pain")
 def chest_pain(
-    request: Request,
+    frame: PageDep,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show emergencies and calls for help with every delay of the chain."""
-    here = page_of(session, app, staff, locale, now)
+    here = page_of(session, frame)
     views = [
-        *alarms_service.open_alarms(session, staff, now),
-        *alarms_service.closed_alarms(session, staff, now - EMERGENCIES, now),
+        *alarms_service.open_alarms(session, frame.staff, frame.now),
+        *alarms_service.closed_alarms(
+            session, frame.staff, frame.now - EMERGENCIES, frame.now
+        ),
     ]
-    return page(
-        request,
+    return frame.show(
         "console_chest_pain.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms_service.last_event_id(session),
         rows=alarm_rows(here, [view for view in views if view.tier == "E"]),
         days=EMERGENCIES.days,
@@ -242,9 +192,7 @@ def chest_pain(
 
 @router.get("/console/calibration")
 def calibration(
-    request: Request, staff: CurrentStaff, csrf: CsrfToken, locale: LocaleDep
+    frame: PageDep,
 ) -> HTMLResponse:
     """Show a line to measure, so that 25 mm/s are 25 mm on this screen."""
-    return page(
-        request, "console_calibration.html", locale=locale, viewer=staff, csrf=csrf, after=0
-    )
+    return frame.show("console_calibration.html", after=0)

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
@@ -25,9 +25,9 @@ from clinic_server.plans.models import Task
 from clinic_server.plans.routes import FIRST_DAY, LAST_DAY
 from clinic_server.plans.templates import TEMPLATES, Basis, ends_on, lay_out, outline
 from clinic_server.rehab import service as rehab
-from clinic_server.staff.auth import CsrfToken, CurrentStaff, Physician
+from clinic_server.staff.auth import Physician
 from clinic_server.staff.models import Role
-from clinic_server.templating import page
+from clinic_server.staff.page import PageDep
 from clinic_server.wire.care import TaskKind, TaskState
 
 router = APIRouter(include_in_schema=False)
@@ -101,25 +101,16 @@ def _days(days: list[int], locale: str) -> str:
 
 @router.get("/console/patients/{patient_id}/calendar")
 def calendar(
-    request: Request,
+    frame: PageDep,
     patient_id: RowId,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show the running plan on a calendar; tasks are dragged, or moved by keys."""
-    here, patient = page_about(session, app, staff, locale, now, patient_id)
+    here, patient = page_about(session, frame, patient_id)
     plan = plans.running_plan(session, patient_id)
     tasks = plans.tasks_of_plan(session, plan.id or 0) if plan else []
-    return page(
-        request,
+    return frame.show(
         "console_calendar.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms.last_event_id(session),
         patient=patient,
         plan=plan,
@@ -128,9 +119,9 @@ def calendar(
         if plan
         else [],
         kinds=list(TaskKind),
-        today=now.astimezone(here.zone).date().isoformat(),
-        may_nurse=staff.role in (Role.PHYSICIAN, Role.NURSE),
-        may_prescribe=staff.role is Role.PHYSICIAN,
+        today=frame.now.astimezone(here.zone).date().isoformat(),
+        may_nurse=frame.staff.role in (Role.PHYSICIAN, Role.NURSE),
+        may_prescribe=frame.staff.role is Role.PHYSICIAN,
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from clinic_server import timewords
@@ -11,7 +11,7 @@ from clinic_server.analysis import service as analysis
 from clinic_server.console.around import Around, around, recording_of
 from clinic_server.console.detail import Page
 from clinic_server.console.one_patient import page_about
-from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession, RowId
+from clinic_server.deps import ReadSession, RowId
 from clinic_server.plans import service as plans
 from clinic_server.recordings import service as recordings
 from clinic_server.recordings.models import Recording
@@ -20,9 +20,8 @@ from clinic_server.rehab.limits import LIMITS, target_zone
 from clinic_server.rehab.models import RehabPrescription, RehabSession
 from clinic_server.rehab.routes import Exercise
 from clinic_server.staff import service as staff_service
-from clinic_server.staff.auth import CsrfToken, CurrentStaff
 from clinic_server.staff.models import Role
-from clinic_server.templating import page
+from clinic_server.staff.page import PageDep
 from clinic_server.wire.rehab import ExerciseKind
 
 router = APIRouter(include_in_schema=False)
@@ -34,26 +33,17 @@ LIKELY_REST_BPM = 70
 
 @router.get("/console/patients/{patient_id}/rehab")
 def rehab_page(
-    request: Request,
+    frame: PageDep,
     patient_id: RowId,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show the prescription and every session that was asked for."""
-    here, patient = page_about(session, app, staff, locale, now, patient_id)
+    here, patient = page_about(session, frame, patient_id)
     rows = rehab.sessions_of(session, patient_id)
     plan = rehab.running(session, patient_id)
     rest = next((one.answers["rest_bpm"] for one in rows if one.answers["rest_bpm"]), None)
-    return page(
-        request,
+    return frame.show(
         "console_rehab.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms.last_event_id(session),
         patient=patient,
         progress=rehab.progress(session, patient_id),
@@ -64,8 +54,8 @@ def rehab_page(
         limits=LIMITS,
         sessions=[_session(here, one) for one in rows[:SHOWN]],
         has_plan=plans.running_plan(session, patient_id) is not None,
-        today=now.astimezone(here.zone).date().isoformat(),
-        may_prescribe=staff.role is Role.PHYSICIAN,
+        today=frame.now.astimezone(here.zone).date().isoformat(),
+        may_prescribe=frame.staff.role is Role.PHYSICIAN,
     )
 
 

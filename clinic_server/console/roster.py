@@ -5,19 +5,19 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime
 
 from clinic_server import timewords
 from clinic_server.alarms import service as alarms_service
 from clinic_server.bounds import is_plausible
-from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession, WriteSession
+from clinic_server.deps import AppDep, ClockDep, ReadSession, WriteSession
 from clinic_server.errors import Unprocessable
 from clinic_server.staff import service
-from clinic_server.staff.auth import CsrfToken, CurrentStaff, require
+from clinic_server.staff.auth import CurrentStaff, require
 from clinic_server.staff.models import Duty, Role, Staff
-from clinic_server.templating import page
+from clinic_server.staff.page import PageDep
 
 router = APIRouter(include_in_schema=False)
 AHEAD = timedelta(hours=12)
@@ -85,51 +85,42 @@ def _bars(duties: Sequence[tuple[Duty, Staff]], now: datetime) -> list[dict[str,
 
 @router.get("/console/roster")
 def roster(
-    request: Request,
-    app: AppDep,
+    frame: PageDep,
     session: ReadSession,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show the roster; it holds no patient's data."""
-    zone = ZoneInfo(app.settings.time_zone)
-    duties = service.duties_between(session, now, now + WEEK, staff)
-    on_duty = service.on_duty(session, now, staff.site_id)
+    zone = frame.zone
+    duties = service.duties_between(session, frame.now, frame.now + WEEK, frame.staff)
+    on_duty = service.on_duty(session, frame.now, frame.staff.site_id)
     until = {
         (duty.step, person.id): duty.ends_at
         for duty, person in duties
-        if duty.starts_at <= now
+        if duty.starts_at <= frame.now
     }
     first = [(d.starts_at, d.ends_at) for d, _ in duties if d.step == STEPS[0]]
-    local = now.astimezone(zone).replace(second=0, microsecond=0, tzinfo=None)
-    return page(
-        request,
+    local = frame.now.astimezone(zone).replace(second=0, microsecond=0, tzinfo=None)
+    return frame.show(
         "console_roster.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms_service.last_event_id(session),
         steps=STEPS,
         on_duty=on_duty,
         until={step: until.get((step, one.id)) for step, one in on_duty.items()},
-        bars=_bars(duties, now),
+        bars=_bars(duties, frame.now),
         hours=[
-            (60 * n, timewords.clock(now + timedelta(hours=n), zone))
+            (60 * n, timewords.clock(frame.now + timedelta(hours=n), zone))
             for n in (0, 3, 6, 9, 12)
         ],
         gaps=[
             (begins, ends)
-            for begins, ends in gaps(first, now, now + AHEAD)
+            for begins, ends in gaps(first, frame.now, frame.now + AHEAD)
             if ends - begins >= SHORTEST_GAP
         ],
         duties=duties,
-        people=service.who_may_be_on_duty(session, staff),
-        may_set=staff.role in _SETTERS,
+        people=service.who_may_be_on_duty(session, frame.staff),
+        may_set=frame.staff.role in _SETTERS,
         starts=local.isoformat(timespec="minutes"),
         ends=(local + AHEAD).isoformat(timespec="minutes"),
-        clock=lambda at: timewords.day_clock(at, now, zone, locale),
+        clock=lambda at: timewords.day_clock(at, frame.now, zone, frame.locale),
     )
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from clinic_server import timewords
@@ -13,7 +13,7 @@ from clinic_server.console.detail import Page
 from clinic_server.console.follow_up import CHANGEABLE, hours
 from clinic_server.console.one_patient import page_about
 from clinic_server.console.registers import alarm_rows
-from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession, RowId
+from clinic_server.deps import ReadSession, RowId
 from clinic_server.diary import service as diary
 from clinic_server.patients.models import Patient
 from clinic_server.plans import service as plans
@@ -21,9 +21,8 @@ from clinic_server.plans import work
 from clinic_server.plans.models import Task
 from clinic_server.plans.visits import BY_STAFF, COMPLAINTS
 from clinic_server.staff import service as staff_service
-from clinic_server.staff.auth import CsrfToken, CurrentStaff
 from clinic_server.staff.models import Role
-from clinic_server.templating import page
+from clinic_server.staff.page import PageDep
 from clinic_server.wire.care import TaskKind, TaskState
 from clinic_server.wire.questionnaire import EVERY_DAY, Question
 
@@ -33,42 +32,34 @@ _MEASURED = (TaskKind.VITALS, TaskKind.SPOT_ECG, TaskKind.HOLTER_24H, TaskKind.R
 
 @router.get("/console/tasks/{task_id}")
 def visit_page(
-    request: Request,
+    frame: PageDep,
     task_id: RowId,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show one task of a plan: its course, and the record of what came of it."""
-    task = plans.task_for(session, staff, task_id, now)
-    here, patient = page_about(session, app, staff, locale, now, task.patient_id)
-    return page(
-        request,
+    task = plans.task_for(session, frame.staff, task_id, frame.now)
+    here, patient = page_about(session, frame, task.patient_id)
+    return frame.show(
         "console_visit.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms.last_event_id(session),
         patient=patient,
         task=task,
         what=here.say(f"plans.kind.{task.kind.value}"),
-        day=timewords.day(task.opens_at, here.zone, locale),
+        day=timewords.day(task.opens_at, here.zone, frame.locale),
         hours=hours(here, task),
         done_at=here.near(task.done_at) if task.done_at else "",
         may_record=task.kind in BY_STAFF
         and task.state in CHANGEABLE
-        and staff.role in (Role.PHYSICIAN, Role.NURSE),
+        and frame.staff.role in (Role.PHYSICIAN, Role.NURSE),
         since=_since(here, patient, task),
         course=_course(here, task),
         complaints=COMPLAINTS,
         questions=list(Question),
         answers=range(EVERY_DAY + 1),
         questionnaire=task.kind is TaskKind.QUESTIONNAIRE,
-        today=now.astimezone(here.zone).date().isoformat(),
-        movable=task.state in CHANGEABLE and staff.role in (Role.PHYSICIAN, Role.NURSE),
+        today=frame.now.astimezone(here.zone).date().isoformat(),
+        movable=task.state in CHANGEABLE
+        and frame.staff.role in (Role.PHYSICIAN, Role.NURSE),
     )
 
 

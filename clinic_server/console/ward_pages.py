@@ -1,9 +1,8 @@
 """Plan against done for everybody: who has fallen behind, and what comes next."""
 
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from clinic_server import timewords
@@ -11,13 +10,12 @@ from clinic_server.alarms import service as alarms
 from clinic_server.console import cards
 from clinic_server.console.cards import Reader
 from clinic_server.console.detail import Page
-from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession
+from clinic_server.deps import ReadSession
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import Patient
 from clinic_server.plans import standing
 from clinic_server.plans.standing import Standing
-from clinic_server.staff.auth import CsrfToken, CurrentStaff
-from clinic_server.templating import page
+from clinic_server.staff.page import PageDep
 
 router = APIRouter(include_in_schema=False)
 PER_PAGE = 100
@@ -25,28 +23,20 @@ PER_PAGE = 100
 
 @router.get("/console/follow-up")
 def ward_page(
-    request: Request,
+    frame: PageDep,
     session: ReadSession,
-    app: AppDep,
-    staff: CurrentStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
     shown: Annotated[int, Query(alias="page", ge=1, le=1000)] = 1,
 ) -> HTMLResponse:
     """Show plan against done, whoever missed most first."""
-    zone = ZoneInfo(app.settings.time_zone)
-    mine = {one.id or 0: one for one in patients.patients_of(session, staff, now)}
-    here = Page(session, Reader(staff, locale, mine, {}), zone, now)
+    zone = frame.zone
+    rows = patients.patients_of(session, frame.staff, frame.now)
+    mine = {one.id or 0: one for one in rows}
+    here = Page(session, Reader(frame.staff, frame.locale, mine, {}), zone, frame.now)
     found = standing.of_patients(session, mine)
     found.sort(key=lambda one: (-one.missed, one.share, one.patient_id))
     first = (shown - 1) * PER_PAGE
-    return page(
-        request,
+    return frame.show(
         "console_ward.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         after=alarms.last_event_id(session),
         total=standing.total(found),
         people=len(found),

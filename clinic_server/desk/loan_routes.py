@@ -15,7 +15,6 @@ from clinic_server.deps import (
     App,
     AppDep,
     ClockDep,
-    LocaleDep,
     ReadSession,
     RowId,
     WriteSession,
@@ -27,9 +26,9 @@ from clinic_server.devices import service as devices
 from clinic_server.devices.models import Issue, PictureKind
 from clinic_server.patients import service as patients
 from clinic_server.staff import service as staff_service
-from clinic_server.staff.auth import CsrfToken, DeskStaff, Nurse
+from clinic_server.staff.auth import DeskStaff, Nurse
 from clinic_server.staff.models import Staff
-from clinic_server.templating import page
+from clinic_server.staff.page import PageDep
 
 router = APIRouter()
 
@@ -128,26 +127,18 @@ def picture(
 
 @router.get("/desk/issues/{issue_id}/papers", include_in_schema=False)
 def papers(
-    request: Request,
+    frame: PageDep,
     issue_id: RowId,
-    app: AppDep,
     session: ReadSession,
     staff: DeskStaff,
-    csrf: CsrfToken,
-    now: ClockDep,
-    locale: LocaleDep,
 ) -> HTMLResponse:
     """Show the sheet of one loan, to read or to print: terms, parts, signatures, return."""
     loan = devices.issue_by_id(session, issue_id)
-    patient = patients.patient_for(session, staff, loan.patient_id, now)
+    patient = patients.patient_for(session, staff, loan.patient_id, frame.now)
     moved = loans.extensions_of(session, issue_id)
     signers = {loan.issued_by, loan.returned_by, *(one.staff_id for one in moved)}
-    return page(
-        request,
+    return frame.show(
         "desk_papers.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         loan=loan,
         patient=patient,
         unit=devices.unit_of(session, loan),
@@ -156,36 +147,28 @@ def papers(
         pictures=loans.kinds_of_pictures(session, issue_id),
         kinds=PictureKind,
         names=_names(session, signers),
-        clock=_clock(app),
-        now=now,
+        clock=_clock(frame.app),
+        now=frame.now,
     )
 
 
 @router.get("/desk/certificates/{certificate_id}", include_in_schema=False)
 def certificate(
-    request: Request,
+    frame: PageDep,
     certificate_id: RowId,
-    app: AppDep,
     session: ReadSession,
     staff: DeskStaff,
-    csrf: CsrfToken,
-    now: ClockDep,
-    locale: LocaleDep,
 ) -> HTMLResponse:
     """Show the certificate of a wipe, to print; it names no patient."""
     paper = devices.certificate_by_id(session, staff, certificate_id)
-    return page(
-        request,
+    return frame.show(
         "desk_certificate.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         paper=paper,
         unit=devices.unit_for(session, staff, paper.serial),
         names=_names(session, {paper.wiped_by}),
-        clinic_name=app.settings.clinic_name,
-        clock=_clock(app),
-        now=now,
+        clinic_name=frame.app.settings.clinic_name,
+        clock=_clock(frame.app),
+        now=frame.now,
     )
 
 

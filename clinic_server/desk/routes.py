@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import segno
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -17,7 +17,6 @@ from clinic_server.deps import (
     App,
     AppDep,
     ClockDep,
-    LocaleDep,
     ReadSession,
     RowId,
     WriteSession,
@@ -29,8 +28,8 @@ from clinic_server.devices.models import Issue, UnitState
 from clinic_server.patients import service as patients
 from clinic_server.patients.service import Admission
 from clinic_server.recordings import service as recordings
-from clinic_server.staff.auth import CsrfToken, DeskStaff, Nurse
-from clinic_server.templating import page
+from clinic_server.staff.auth import DeskStaff, Nurse
+from clinic_server.staff.page import PageDep
 
 router = APIRouter()
 Serial = Annotated[str, Path(min_length=1, max_length=64)]
@@ -39,37 +38,29 @@ STAMPS_SHOWN = timedelta(days=1)
 
 @router.get("/desk", include_in_schema=False)
 def fleet(
-    request: Request,
-    app: AppDep,
+    frame: PageDep,
     session: ReadSession,
     staff: DeskStaff,
-    csrf: CsrfToken,
-    now: ClockDep,
-    locale: LocaleDep,
 ) -> HTMLResponse:
     """Show the scan field, the fleet and what is due."""
-    zone = ZoneInfo(app.settings.time_zone)
-    desk = view.desk(session, staff, now, zone)
+    zone = frame.zone
+    desk = view.desk(session, staff, frame.now, zone)
     out: dict[int | None, str] = {loan.patient_id: loan.serial for loan in desk.loans}
-    return page(
-        request,
+    return frame.show(
         "desk_fleet.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
-        zone=app.settings.time_zone,
-        clinic_phone=app.settings.clinic_phone,
+        zone=frame.app.settings.time_zone,
+        clinic_phone=frame.app.settings.clinic_phone,
         desk=desk,
         states=view.STATES,
         soon_days=view.SOON_DAYS,
-        today=view.today(now, zone),
-        day=lambda on: timewords.day(_noon(on, zone), zone, locale),
-        age=lambda seconds: timewords.age(seconds, locale),
-        span=lambda seconds: timewords.span(seconds, locale),
-        clock=lambda at: timewords.day_clock(at, now, zone, locale),
-        clock_now=timewords.clock(now, zone),
+        today=view.today(frame.now, zone),
+        day=lambda on: timewords.day(_noon(on, zone), zone, frame.locale),
+        age=lambda seconds: timewords.age(seconds, frame.locale),
+        span=lambda seconds: timewords.span(seconds, frame.locale),
+        clock=lambda at: timewords.day_clock(at, frame.now, zone, frame.locale),
+        clock_now=timewords.clock(frame.now, zone),
         terms=paragraphs(CURRENT),
-        now=now,
+        now=frame.now,
         patient_list=[
             {"id": one.id, "name": one.name, "mrn": one.mrn, "serial": out.get(one.id, "")}
             for one in desk.patients

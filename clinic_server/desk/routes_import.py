@@ -16,8 +16,8 @@ from clinic_server.errors import Conflict
 from clinic_server.i18n import LOCALES, catalogue, t
 from clinic_server.patients import service as patients
 from clinic_server.staff.audit import audit
-from clinic_server.staff.auth import CsrfToken, DeskStaff
-from clinic_server.templating import page
+from clinic_server.staff.auth import DeskStaff
+from clinic_server.staff.page import PageDep
 
 router = APIRouter()
 UploadId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
@@ -29,21 +29,14 @@ def _uploads(app: App) -> Uploads:
 
 @router.get("/desk/import", include_in_schema=False)
 def import_page(
-    request: Request,
+    frame: PageDep,
     session: ReadSession,
     staff: DeskStaff,
-    csrf: CsrfToken,
-    locale: LocaleDep,
-    now: ClockDep,
 ) -> HTMLResponse:
     """Show the page: whose record, which files."""
-    return page(
-        request,
+    return frame.show(
         "desk_import.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
-        patients=patients.patients_of(session, staff, now),
+        patients=patients.patients_of(session, staff, frame.now),
         suffixes=",".join(SUFFIXES),
         chunk_bytes=CHUNK_BYTES,
     )

@@ -7,18 +7,18 @@ from datetime import datetime, timedelta
 from statistics import median
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from sqlmodel import Session
 
-from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession
+from clinic_server.deps import ReadSession
 from clinic_server.devices import service as devices
 from clinic_server.devices.loans import loans_since
 from clinic_server.devices.models import Issue, Unit, UnitState
 from clinic_server.recordings import reading
-from clinic_server.staff.auth import CsrfToken, DeskStaff
+from clinic_server.staff.auth import DeskStaff
 from clinic_server.staff.models import Staff
-from clinic_server.templating import page
+from clinic_server.staff.page import PageDep
 
 router = APIRouter(include_in_schema=False)
 PERIOD = timedelta(days=90)
@@ -123,22 +123,14 @@ def _worst_first(row: UnitUse) -> tuple[bool, float, str]:
 
 @router.get("/desk/statistics")
 def statistics(
-    request: Request,
-    app: AppDep,
+    frame: PageDep,
     session: ReadSession,
     staff: DeskStaff,
-    csrf: CsrfToken,
-    now: ClockDep,
-    locale: LocaleDep,
 ) -> HTMLResponse:
     """Show how the fleet was used, the worst unit first."""
-    use = fleet_use(session, staff, now, ZoneInfo(app.settings.time_zone))
-    return page(
-        request,
+    use = fleet_use(session, staff, frame.now, ZoneInfo(frame.app.settings.time_zone))
+    return frame.show(
         "desk_statistics.html",
-        locale=locale,
-        viewer=staff,
-        csrf=csrf,
         use=use,
         days=PERIOD.days,
     )
