@@ -18,9 +18,10 @@ import numpy as np
 
 from app import web
 from app.errors import AppError, BadConfig
-from app.patches import PatchSpec, Surroundings, VirtualRoom
+from app.patches import PatchSpec, Surroundings
 from app.phone import Phone, PhoneConfig, utc_now
 from app.settings import Settings
+from app.virtual_room import VirtualRoom
 from clinic_server.wire.enrolment import IssuedUnit
 
 RESTART_S = 2.0

@@ -21,7 +21,7 @@ from app.errors import AppError, NotEnrolled, ServerRefused
 from app.loan import Loan
 from app.monitor import Monitor
 from app.notebook import Notebook
-from app.patches import Found, Surroundings, VirtualRoom, read_code
+from app.patches import Found, Surroundings, read_code
 from app.phone_config import PhoneConfig as PhoneConfig
 from app.ports import Device, FileSecrets, NoDevice
 from app.repeater import Repeater
@@ -218,7 +218,7 @@ class Phone:
 
     def _put_on(self, serial: str) -> None:
         """Wear the virtual patch: it is on the chest as soon as it is issued."""
-        if isinstance(self._room, VirtualRoom) and self.config.patch is not None:
+        if self.config.patch is not None:
             self._room.wear(serial, self.config.patch)
 
     @property

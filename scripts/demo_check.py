@@ -20,9 +20,9 @@ import numpy as np
 from sqlmodel import select
 
 from app.headless import read_config
-from app.patches import VirtualRoom
 from app.phone import Phone, utc_now
 from app.settings import Settings as PhoneSettings
+from app.virtual_room import VirtualRoom
 from clinic_server.alarms.models import Alarm
 from clinic_server.bus import Bus
 from clinic_server.db import Database

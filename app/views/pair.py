@@ -53,8 +53,10 @@ def Pair(ui: Ui) -> ft.Control:
             set_trouble(ui.t("pair.offline"))
         except ServerRefused as refused:
             set_trouble(refusal_words(ui, refused.problem.code))
+        else:
+            ui.refresh()
+            await scan()  # what comes next needs no tap
         set_busy(False)
-        ui.refresh()
 
     async def scan() -> None:
         set_busy(True)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.patches import PatchSpec, VirtualRoom
+from app.patches import PatchSpec
 from app.phone import Phone, PhoneConfig
 from app.settings import Settings
 from app.state import PhoneView, Status, status_of
+from app.virtual_room import VirtualRoom
 from clinic_server.bus import Bus
 from clinic_server.db import Database
 from clinic_server.devices import service as devices

@@ -9,7 +9,8 @@ import pytest
 
 from app.errors import BadConfig
 from app.i18n import catalogue
-from app.patches import Found, PatchSpec, RadioRoom, make_patch
+from app.patches import Found, PatchSpec, RadioRoom
+from app.virtual_room import make_patch
 from clinic_server.wire.enrolment import IssuedUnit
 from sensors.frames import Battery, EcgFrame, LinkReason, LinkState
 from sensors.patch import LastingPatch
