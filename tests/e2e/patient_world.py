@@ -59,6 +59,8 @@ class World:
     doctor_id: int
     code: str
     """Pairing code of the phone ``new``."""
+    pid: int
+    """Process of the phones."""
 
     def network(self, *, up: bool, phone: str = "p1") -> None:
         """Cut or mend a phone's line."""
@@ -158,7 +160,7 @@ def _exercise(session: Session, patient_id: int, doctor_id: int, now: datetime) 
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[World]:
+def running(folder: Path, **app_settings: str) -> Iterator[World]:
     """Run a clinic in this process and its phones in another one."""
     data = folder / "clinic"
     data.mkdir()
@@ -174,12 +176,12 @@ def running(folder: Path) -> Iterator[World]:
         command += ["--server", url, "--data-dir", str(folder / "phones")]
         command += ["--web-port", str(port)]
         env = os.environ | {"OMP_NUM_THREADS": "1", "APP_POLL_S": "1"}
-        env |= {"APP_MINUTE_S": "4"}
+        env |= {"APP_MINUTE_S": "4"} | app_settings
         process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
         try:
             web = f"http://127.0.0.1:{port}"
             _await_web(web, process)
-            yield World(web, db, doctor_id, code)
+            yield World(web, db, doctor_id, code, process.pid)
         finally:
             process.terminate()
             process.wait(20)
