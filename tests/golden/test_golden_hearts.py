@@ -22,7 +22,7 @@ def report_of(*segments, seed=1, leads=("ECG",)):
     block = collect(heart, sum(s.duration_s for s in segments))
     ecg_mv = np.where(block.valid[:, None], block.counts / heart.gain_counts_per_mv, np.nan)
     report = analyze_holter(
-        ecg_mv, FS, lead_names=leads, contact=block.leads_on.any(axis=1)
+        ecg_mv, FS, lead_names=leads, contact=np.asarray(block.leads_on.any(axis=1))
     )
     return report, block
 

@@ -400,9 +400,10 @@ class House:
             headers = headers | {"X-Content-SHA256": sha256_hex(body)}
             answer = http.put(path, content=body, headers=headers)
             return answer.status_code, answer.text
-        json = DOORS[route].body and {
+        body_of = DOORS[route].body
+        json = body_of and {
             name: value.format(**self.ids) if isinstance(value, str) else value
-            for name, value in DOORS[route].body.items()
+            for name, value in body_of.items()
         }
         if route == "GET /console/stream":
             with http.stream("GET", path, headers=headers) as answer:

@@ -15,11 +15,15 @@ def password(clinic, http):
 
 
 def code_of(page):
-    return re.search(r"secret=([A-Z2-7]{32})|<code>([A-Z2-7]{32})</code>", page).group(2)
+    found = re.search(r"secret=([A-Z2-7]{32})|<code>([A-Z2-7]{32})</code>", page)
+    assert found is not None
+    return found.group(2)
 
 
 def csrf_of(page):
-    return re.search(r'name="csrf" value="([^"]+)"', page).group(1)
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found is not None
+    return found.group(1)
 
 
 @pytest.fixture

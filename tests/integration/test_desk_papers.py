@@ -251,7 +251,7 @@ def test_a_site_has_its_own_roster_and_falls_back_on_the_networks(clinic, ward):
         for one, step in ((own, 1), (centre, 1), (centre, 2), (elsewhere, 3)):
             staff_service.set_duty(
                 session,
-                staff_id=one.id,
+                staff_id=one.id or 0,
                 step=step,
                 starts_at=make.NOW - timedelta(hours=1),
                 ends_at=make.NOW + timedelta(hours=1),

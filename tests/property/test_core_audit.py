@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -27,6 +28,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     folder = tmp_path_factory.mktemp("audit")
     db = Database(f"sqlite:///{folder / 'a.sqlite'}", Bus())
     migrations.upgrade(db)
+    details: tuple[dict[str, Any], ...]
     details = ({}, {"n": 1e-05, "名": "值é"}, {"z": None, "a": [1, {"b": True}], "x": "\n"})
     with db.write() as session:
         for n in range(ROWS):

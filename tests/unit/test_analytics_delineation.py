@@ -145,7 +145,7 @@ def marked(path):
         elif kind in BEATS:
             near = p_wave is not None and at - p_wave[1] < 125
             p_wave = p_wave if near else (np.nan,) * 3
-            rows.append([at, *p_wave, begin, end, np.nan])
+            rows.append([at, *(p_wave or ()), begin, end, np.nan])
             p_wave = None
         elif kind == "t" and rows:
             rows[-1][-1] = end
@@ -166,7 +166,7 @@ LIMITS = {
 
 
 def test_boundaries_stand_beside_those_that_people_marked(shared_ecg):
-    errors = {name: [] for name in LIMITS}
+    errors: dict[str, list[float]] = {name: [] for name in LIMITS}
     for path in sorted((shared_ecg / "qtdb").glob("*.q1c")):
         recording = read_record(path.with_suffix(""), leads=[0])
         fs, lead = recording.fs, np.nan_to_num(recording.lead_mv(0))

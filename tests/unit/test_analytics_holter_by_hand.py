@@ -124,7 +124,7 @@ def test_the_longest_pauses_stand_first():
             {"rr_ms": b.rr_ms, "cause_sinus_arrest": 1.0},
         )
         for a, b in itertools.pairwise(beats)
-        if b.rr_ms >= 2000
+        if b.rr_ms is not None and b.rr_ms >= 2000
     ]  # fmt: skip
     report = report_of(beats, 60, pauses)
     assert [one.rr_ms for one in report.pauses.longest_ones] == [3100, 2600, 2200]

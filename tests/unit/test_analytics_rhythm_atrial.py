@@ -26,7 +26,9 @@ def played(*segments: Segment, seed: int = 0):
     ecg_mv = block.counts[:, 0] / heart.gain_counts_per_mv
     beats, before = [], None
     for beat in block.beats:
-        rr_ms = None if before is None else 1000.0 * (beat.sample - before) / FS
+        rr_ms: float | None = (
+            None if before is None else 1000.0 * (beat.sample - before) / FS
+        )
         kind = AS_CLASS.get(beat.symbol, Aami.N)
         beats.append(Beat(beat.sample, kind, 0.9, rr_ms, kind is Aami.V, True))
         before = beat.sample
