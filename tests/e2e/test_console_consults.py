@@ -1,5 +1,6 @@
 """A patient's question in the inbox, its strip at other speeds, its answer on the phone."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -70,10 +71,12 @@ def test_a_question_is_found_read_and_answered(
     assert page.evaluate(CLIPPED) == []
     page.click(f'a[href="/console/consults/{consult_id}"]')
     expect(page.locator("#row-1 canvas")).to_be_visible()
-    page.wait_for_function("document.querySelector('#row-1 canvas').style.height !== ''")
+    drawn = re.compile("height")
+    expect(page.locator("#row-1 canvas")).to_have_attribute("style", drawn)
     page.select_option("#speed", "50")
     expect(page.locator("#speed")).to_have_class("figure-choice unusual")
-    page.keyboard.press("Escape")
+    with page.expect_navigation():
+        page.keyboard.press("Escape")
     page.goto(f"{ward.url}/console/consults/{consult_id}")
     assert page.evaluate(CLIPPED) == []
     page.keyboard.press("1")

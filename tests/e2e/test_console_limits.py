@@ -67,7 +67,8 @@ def test_a_threshold_of_the_house_is_replayed_for_everybody_before_it_can_be_sav
     page = looker.page
     looker.sign_in()
     page.goto(f"{ward.url}/console/patients/{patients[0]}/limits")
-    page.click('#limits a[href="/console/limits"]')
+    with page.expect_navigation():
+        page.click('#limits a[href="/console/limits"]')
     page.locator('tr[data-name="tachy_u_bpm"] [data-change]').click()
     page.fill("#limit-value", "130")
     page.fill("#limit-reason", "全院讨论")

@@ -149,17 +149,17 @@ def test_a_page_that_was_away_gets_exactly_what_it_missed(ward: Ward) -> None:
     patient = ward.admit("李秀英")
     ward.raise_plain(patient, 1)
     with closing(_signed_in(ward)) as client:
-        (seen, first), *_ = _events(client, "alarms")
+        *_, (seen, first) = _events(client, "alarms")
         assert [card["title"] for card in first["cards"]]  # type: ignore[index]
         alarm_id = ward.raise_vt(patient)
-        (_, missed), *_ = _events(client, "alarms", **{"Last-Event-ID": str(seen)})
+        *_, (_, missed) = _events(client, "alarms", **{"Last-Event-ID": str(seen)})
         assert alarm_id in [card["id"] for card in missed["cards"]]  # type: ignore[index]
         assert missed["last_id"] > first["last_id"]  # type: ignore[index]
 
 
 def test_the_heartbeat_says_the_time_and_who_is_on_duty(ward: Ward) -> None:
     with closing(_signed_in(ward)) as client:
-        ((_, beat),) = _events(client, "heartbeat")
+        *_, (_, beat) = _events(client, "heartbeat")
     assert isinstance(beat, dict)
     assert beat["duty"]["first"] == "张敏"
     assert beat["duty"]["second"] == "王建国"
