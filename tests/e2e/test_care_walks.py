@@ -135,7 +135,8 @@ def test_a_file_is_opened_by_the_keyboard_alone(browser: Browser, ward: Ward) ->
     expect(page.locator("h1")).to_have_text("彭秋菊")
     expect(page.locator("#case .verbs li.done")).to_have_count(1)
     assert pressed < 150, "a nurse types this in well under five minutes"
-    assert looker.complaints == []
+    # the number was looked up and belongs to nobody yet: the browser notes that answer
+    assert [one for one in looker.complaints if "404 (Not Found)" not in one] == []
     context.close()
 
 

@@ -280,7 +280,7 @@ def test_a_physician_prescribes_moves_and_tells_the_family(
     with page.expect_navigation():
         page.click("#prescribe button")
     expect(page.locator("#plan")).to_contain_text("房颤消融后")
-    call = page.locator("#plan li", has_text="电话随访")
+    call = page.locator("#plan li[data-task]", has_text="电话随访")
     page.locator("#plan details summary", has_text="再后面的").click()
     call.locator("[data-change]").click()
     later = (datetime.now(ZONE) + timedelta(days=9)).date().isoformat()
