@@ -389,7 +389,7 @@ def test_help_is_asked_for_without_a_network_and_goes_out_with_one(world, screen
     finally:
         world.network(up=True)
     _count(world, CALLS, before + 1)
-    screen.awaits("医院给意见", 90)  # half a minute after the press is still being recorded
+    screen.awaits("正在发给医院 100", 90)  # half a minute after the press is still recorded
     screen.press("按错了，取消")
     screen.awaits("可能会打电话确认")
     screen.press("回到首页")

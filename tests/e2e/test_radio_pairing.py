@@ -148,7 +148,9 @@ def shot(screen: Screen, name: str) -> None:
         screen.page.screenshot(path=f"{SHOTS}/{name}.png")
 
 
-@pytest.mark.parametrize("locale", ["zh_CN", "en"])
+@pytest.mark.parametrize(
+    "locale", ["zh_CN", pytest.param("en", marks=pytest.mark.bench)]
+)  # the same minute once more, to look at
 def test_a_patch_is_found_proven_and_checked_lead_by_lead(browser, tmp_path, locale):
     def words(code: str, **params: object) -> str:
         return t(code, locale, **params).replace("\u00a0", " ")
