@@ -321,8 +321,8 @@ def _loan_and_report(demo: "Demo", physician: Person, nurse: Person, steps: Step
     )  # fmt: skip
     nurse.post(f"/desk/issues/{issued['issue_id']}/return", {"condition": "good"})
     steps.until(
-        "the unit is returned and the phone's token is dead", 30,
-        lambda: newcomer.phone.view().revoked or None,
+        "the unit is returned, the phone has erased itself", 30,
+        lambda: newcomer.phone.view().returned or None,
     )  # fmt: skip
     report_id = steps.until(
         "the recording is analysed: a draft report is there", 120,
