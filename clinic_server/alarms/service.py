@@ -337,11 +337,10 @@ def register_critical_value(
 
 def audit_channel(session: Session, staff: Staff, name: str, now: datetime) -> None:
     """Note that the administrator set a way out of the house; the address stays secret."""
-    staff_service.audit(
+    staff_service.audit_by(
         session,
+        staff,
         at=now,
-        actor_kind="staff",
-        actor_id=str(staff.id),
         action="notify.channel",
         object_kind="channel",
         object_id=name,

@@ -141,11 +141,10 @@ def override(
     )
     session.add(row)
     session.flush()
-    staff_service.audit(
+    staff_service.audit_by(
         session,
+        staff,
         at=now,
-        actor_kind="staff",
-        actor_id=str(staff.id),
         action="alarms.limit",
         object_kind="limit",
         object_id=name,

@@ -19,7 +19,7 @@ from clinic_server.i18n import t
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import CaseVerb, Patient
 from clinic_server.staff import service as staff_service
-from clinic_server.staff.audit import audit
+from clinic_server.staff.audit import audit_by
 from clinic_server.staff.models import Staff
 from clinic_server.wire.care import Opinion
 
@@ -206,11 +206,10 @@ def _log(
     )
     session.add(row)
     session.flush()
-    audit(
+    audit_by(
         session,
+        staff,
         at=now,
-        actor_kind="staff" if staff else "system",
-        actor_id=(staff.id or 0) if staff else "",
         action="desk.remind" if advice_id else "desk.reminder_passed_over",
         object_kind="issue",
         object_id=loan.id or 0,

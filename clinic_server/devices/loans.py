@@ -232,11 +232,10 @@ def _record(
     now: datetime,
     **detail: object,
 ) -> None:
-    staff_service.audit(
+    staff_service.audit_by(
         session,
+        staff,
         at=now,
-        actor_kind="staff",
-        actor_id=staff.id or 0,
         action=action,
         object_kind="issue",
         object_id=loan.id or 0,

@@ -413,11 +413,10 @@ def time_point(
     point = TimePoint(patient_id=patient_id, step=step[:32], at=now, staff_id=staff.id or 0)
     session.add(point)
     session.flush()
-    staff_service.audit(
+    staff_service.audit_by(
         session,
+        staff,
         at=now,
-        actor_kind="staff",
-        actor_id=staff.id or 0,
         action="devices.time_point",
         object_kind="patient",
         object_id=patient_id,

@@ -86,11 +86,10 @@ def record(
     **detail: object,
 ) -> None:
     """Write an action on a unit into the audit."""
-    staff_service.audit(
+    staff_service.audit_by(
         session,
+        by,
         at=now,
-        actor_kind="staff" if by else "system",
-        actor_id=(by.id or 0) if by else "",
         action=action,
         object_kind="unit",
         object_id=unit.serial,

@@ -12,7 +12,7 @@ from clinic_server.deps import AppDep, ClockDep, LocaleDep, RowId, WriteSession
 from clinic_server.errors import Unavailable
 from clinic_server.exports.archive import write_archive
 from clinic_server.patients import service as patients_service
-from clinic_server.staff.audit import audit
+from clinic_server.staff.audit import audit_by
 from clinic_server.staff.auth import Physician
 
 router = APIRouter(include_in_schema=False)
@@ -58,11 +58,10 @@ def export(
 ) -> StreamingResponse:
     """Hand over everything held of a patient; the audit says to whom and when."""
     size = file.tell()
-    audit(
+    audit_by(
         session,
+        staff,
         at=now,
-        actor_kind="staff",
-        actor_id=staff.id or 0,
         action="patients.export",
         object_kind="patient",
         object_id=patient_id,

@@ -12,7 +12,7 @@ from clinic_server.patients.models import Patient
 from clinic_server.plans import service as plans
 from clinic_server.plans import work
 from clinic_server.plans.models import WorkKind
-from clinic_server.staff.audit import audit
+from clinic_server.staff.audit import audit_by
 from clinic_server.staff.models import Staff
 
 SNOOZE_HOURS = (1, 8)
@@ -39,11 +39,10 @@ def release_notice(
     )
     session.add(notice)
     session.flush()
-    audit(
+    audit_by(
         session,
+        staff,
         at=now,
-        actor_kind="staff",
-        actor_id=str(staff.id),
         action="family.release",
         object_kind="family_notice",
         object_id=str(notice.id),
@@ -61,11 +60,10 @@ def withdraw_notice(
         return
     row.withdrawn_at = now
     session.add(row)
-    audit(
+    audit_by(
         session,
+        staff,
         at=now,
-        actor_kind="staff",
-        actor_id=str(staff.id),
         action="family.withdraw",
         object_kind="family_notice",
         object_id=str(row.id),

@@ -134,11 +134,10 @@ def _record(
     now: datetime,
     **detail: object,
 ) -> None:
-    staff_service.audit(
+    staff_service.audit_by(
         session,
+        staff,
         at=now,
-        actor_kind="staff",
-        actor_id=staff.id or 0,
         action=action,
         object_kind="break_glass",
         object_id=glass.id or 0,

@@ -157,11 +157,10 @@ def _audit(
     now: datetime,
     **detail: Any,
 ) -> None:
-    staff_service.audit(
+    staff_service.audit_by(
         session,
+        staff,
         at=now,
-        actor_kind="staff",
-        actor_id=staff.id or 0,
         action=action,
         object_kind="patient",
         object_id=patient.id or 0,

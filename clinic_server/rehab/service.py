@@ -15,7 +15,7 @@ from clinic_server.plans.models import WorkKind
 from clinic_server.rehab.limits import LIMITS, target_zone
 from clinic_server.rehab.models import RehabPrescription, RehabSession
 from clinic_server.staff import service as staff_service
-from clinic_server.staff.audit import audit
+from clinic_server.staff.audit import audit, audit_by
 from clinic_server.staff.models import Staff
 from clinic_server.wire.rehab import (
     ExerciseKind,
@@ -58,11 +58,10 @@ def prescribe(
     prescription.prescribed_by, prescription.prescribed_at = staff.id or 0, now
     session.add(prescription)
     session.flush()
-    audit(
+    audit_by(
         session,
+        staff,
         at=now,
-        actor_kind="staff",
-        actor_id=staff.id or 0,
         action="rehab.prescribe",
         object_kind="rehab_prescription",
         object_id=prescription.id or 0,
@@ -165,11 +164,10 @@ def permit(
     row.permit_reason = reason.strip()[:400]
     session.add(row)
     session.flush()
-    audit(
+    audit_by(
         session,
+        staff,
         at=now,
-        actor_kind="staff",
-        actor_id=staff.id or 0,
         action="rehab.override",
         object_kind="rehab_session",
         object_id=row.id or 0,

@@ -23,7 +23,7 @@ from clinic_server.reports import pdf, render, service
 from clinic_server.reports.document import Document
 from clinic_server.reports.models import Report
 from clinic_server.reports.paper import polylines
-from clinic_server.staff.audit import audit
+from clinic_server.staff.audit import audit_by
 from clinic_server.staff.auth import CsrfToken, CurrentStaff, Physician
 from clinic_server.staff.models import Staff
 from clinic_server.templating import page
@@ -220,11 +220,10 @@ def _after(
     with app.db.write() as session:
         if printed is not None:
             service.keep_pdf(session, report.id or 0, *printed)
-        audit(
+        audit_by(
             session,
+            staff,
             at=now,
-            actor_kind="staff",
-            actor_id=staff.id or 0,
             action=action,
             object_kind="report",
             object_id=report.id or 0,

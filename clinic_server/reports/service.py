@@ -23,7 +23,7 @@ from clinic_server.recordings import reading
 from clinic_server.recordings import service as recordings
 from clinic_server.recordings.models import Recording
 from clinic_server.reports.models import Report, ReportJob
-from clinic_server.staff.audit import audit
+from clinic_server.staff.audit import audit_by
 from clinic_server.staff.models import Staff
 from clinic_server.staff.passwords import verify_password
 from clinic_server.wire.care import Opinion
@@ -379,11 +379,10 @@ def _audit(
     now: datetime,
     **detail: str,
 ) -> None:
-    audit(
+    audit_by(
         session,
+        staff,
         at=now,
-        actor_kind="staff" if staff else "system",
-        actor_id=(staff.id or "") if staff else "",
         action=action,
         object_kind="report",
         object_id=report.id or 0,

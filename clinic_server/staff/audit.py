@@ -19,7 +19,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
-from clinic_server.staff.models import AuditEntry
+from clinic_server.staff.models import AuditEntry, Staff
 
 GENESIS = "0" * 64
 _PG_LOCK = 0x616E78696E  # "anxin": one appender at a time, until its transaction ends
@@ -144,6 +144,37 @@ def chained(
         detail=kept,
         prev_hash=before,
         hash=_digest(before, written_at, actor, action, touched, kept),
+    )
+
+
+def audit_by(
+    session: Session,
+    by: Staff | None,
+    *,
+    at: datetime,
+    action: str,
+    object_kind: str,
+    object_id: str | int,
+    patient_id: int | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Append what a person of the clinic did; None: the system did it.
+
+    Parameters
+    ----------
+    by : Staff or None
+        Who did it; the rest as for `audit`.
+    """
+    audit(
+        session,
+        at=at,
+        actor_kind="staff" if by else "system",
+        actor_id=(by.id or 0) if by else "",
+        action=action,
+        object_kind=object_kind,
+        object_id=object_id,
+        patient_id=patient_id,
+        detail=detail,
     )
 
 

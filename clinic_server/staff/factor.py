@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from clinic_server.errors import Conflict, NotFound, NotSignedIn
 from clinic_server.staff import totp
-from clinic_server.staff.audit import audit
+from clinic_server.staff.audit import audit_by
 from clinic_server.staff.models import SecondFactor, Staff, StaffSession
 from clinic_server.staff.service import token_hash
 
@@ -120,11 +120,10 @@ def _record(
     by: Staff | None = None,
     **detail: object,
 ) -> None:
-    audit(
+    audit_by(
         session,
+        by or staff,
         at=now,
-        actor_kind="staff",
-        actor_id=(by or staff).id or 0,
         action=action,
         object_kind="staff",
         object_id=staff.id or 0,

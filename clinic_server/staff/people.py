@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
 from clinic_server.errors import Conflict, NotFound, Unprocessable
-from clinic_server.staff.audit import audit
+from clinic_server.staff.audit import audit_by
 from clinic_server.staff.models import Duty, Role, Site, Staff, StaffSession
 from clinic_server.staff.sites import is_within_reach, within_reach
 
@@ -247,11 +247,10 @@ def _note(
     now: datetime,
     **detail: object,
 ) -> None:
-    audit(
+    audit_by(
         session,
+        by,
         at=now,
-        actor_kind="staff" if by else "system",
-        actor_id=(by.id or 0) if by else "",
         action=action,
         object_kind="staff",
         object_id=person.id or 0,

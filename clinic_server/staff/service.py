@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from clinic_server.errors import Conflict, NotFound, NotSignedIn, Unprocessable
 from clinic_server.settings import Settings
 from clinic_server.staff import people
-from clinic_server.staff.audit import audit, verify_audit
+from clinic_server.staff.audit import audit, audit_by, verify_audit
 from clinic_server.staff.models import Duty, Role, SecondFactor, Staff, StaffSession
 from clinic_server.staff.passwords import (
     hash_password,
@@ -22,6 +22,7 @@ from clinic_server.staff.sites import is_within_reach, within_reach
 
 __all__ = [
     "audit",
+    "audit_by",
     "check_password",
     "create_staff",
     "on_duty",
@@ -136,11 +137,10 @@ def open_session(
     )
     session.add(row)
     session.flush()
-    audit(
+    audit_by(
         session,
+        staff,
         at=now,
-        actor_kind="staff",
-        actor_id=staff.id or 0,
         action="staff.sign_in",
         object_kind="staff",
         object_id=staff.id or 0,
@@ -286,11 +286,10 @@ def set_duty(
     duty = Duty(staff_id=staff_id, step=step, starts_at=starts_at, ends_at=ends_at)
     session.add(duty)
     session.flush()
-    audit(
+    audit_by(
         session,
+        by,
         at=now,
-        actor_kind="staff" if by else "system",
-        actor_id=(by.id or 0) if by else "",
         action="staff.set_duty",
         object_kind="staff",
         object_id=staff_id,
@@ -345,11 +344,10 @@ def end_duty(session: Session, duty_id: int, by: Staff, now: datetime) -> Duty:
     duty.ends_at = max(now, duty.starts_at)
     session.add(duty)
     session.flush()
-    audit(
+    audit_by(
         session,
+        by,
         at=now,
-        actor_kind="staff",
-        actor_id=by.id or 0,
         action="staff.end_duty",
         object_kind="staff",
         object_id=duty.staff_id,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, true
 from sqlmodel import Session, col, select
 
-from clinic_server.staff.audit import audit
+from clinic_server.staff.audit import audit_by
 from clinic_server.staff.models import Site, Staff
 
 
@@ -33,11 +33,10 @@ def site_named(session: Session, name: str, now: datetime, by: Staff | None = No
         site = Site(name=name.strip(), created_at=now)
         session.add(site)
         session.flush()
-        audit(
+        audit_by(
             session,
+            by,
             at=now,
-            actor_kind="staff" if by else "system",
-            actor_id=(by.id or 0) if by else "",
             action="staff.open_site",
             object_kind="site",
             object_id=site.id or 0,

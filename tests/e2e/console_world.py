@@ -234,13 +234,14 @@ class Looker:
     url: str
     complaints: list[str] = field(default_factory=list)
 
-    def sign_in(self, username: str = "zhang") -> None:
-        """Sign in on the page, as a person does."""
-        self.page.goto(f"{self.url}/sign-in")
+    def sign_in(self, username: str = "zhang", path: str = "/console") -> Page:
+        """Sign in on the page, as a person does who was on the way to ``path``."""
+        self.page.goto(f"{self.url}/sign-in?next={path}")
         self.page.fill("[name=username]", username)
         self.page.fill("[name=password]", make.PASSWORD)
         self.page.click("button[type=submit]")
-        self.page.wait_for_url("**/console")
+        self.page.wait_for_url(f"**{path}")
+        return self.page
 
 
 def look(
@@ -282,6 +283,11 @@ def look(
         ),
     )
     return context, looker
+
+
+def fits(page: Page) -> None:
+    """Nothing is clipped and nothing reaches over the edge."""
+    assert page.evaluate(CLIPPED) == []
 
 
 def launch(playwright: Playwright) -> Browser:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.e2e.patient_world import ARGS, Screen, World, fill, running
+from tests.e2e.console_world import launch
+from tests.e2e.patient_world import Screen, World, fill, running
 
 PAGES = (
     *("home", "live", "inbox", "me", "plan", "results", "ask", "diary", "consents"),
@@ -66,9 +67,7 @@ def main(folder: Path, *only: str) -> int:
     with tempfile.TemporaryDirectory() as place, running(Path(place)) as world:
         fill(world)
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path="/usr/bin/chromium", headless=True, args=ARGS
-            )
+            browser = launch(playwright)
             over = walk(world, browser, folder, only)
             browser.close()
     sys.stdout.write("\n".join([*over, f"{len(over)} pages reach over their edge\n"]))

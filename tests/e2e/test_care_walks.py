@@ -4,13 +4,12 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from sqlmodel import col, select
 
 from clinic_server.devices import service as devices
@@ -20,45 +19,18 @@ from clinic_server.plans.models import Task, WorkItem
 from clinic_server.staff.models import Role, Staff
 from clinic_server.wire.care import TaskKind, TaskState
 from tests import factories as make
-from tests.e2e.console_world import CHROMIUM, CLIPPED, Looker, Ward, launch, look, ward_in
+from tests.e2e.console_world import Ward, fits, look
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium here"),
-]
+pytestmark = pytest.mark.e2e
 ZONE = ZoneInfo("Asia/Shanghai")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def ward(tmp_path: Path) -> Iterator[Ward]:
-    with ward_in(tmp_path) as ward:
-        with ward.db.write() as session:
-            make.make_staff(
-                session, "chen", Role.NURSE, now=datetime.now(UTC), name="陈护士"
-            )
-        yield ward
-
-
-def sign_in(looker: Looker, username: str, path: str) -> Page:
-    page = looker.page
-    page.goto(f"{looker.url}/sign-in?next={path}")
-    page.fill("[name=username]", username)
-    page.fill("[name=password]", make.PASSWORD)
-    page.click("button[type=submit]")
-    page.wait_for_url(f"**{path}")
-    return page
-
-
-def fits(page: Page) -> None:
-    assert page.evaluate(CLIPPED) == []
+def ward(ward: Ward) -> Ward:
+    """The clinic with a nurse at its desk."""
+    with ward.db.write() as session:
+        make.make_staff(session, "chen", Role.NURSE, now=datetime.now(UTC), name="陈护士")
+    return ward
 
 
 def prescribe(ward: Ward, patient: int, template: str = "after_pci") -> None:
@@ -97,7 +69,7 @@ def miss(ward: Ward, patient: int, kind: TaskKind) -> int:
 
 def test_a_file_is_opened_by_the_keyboard_alone(browser: Browser, ward: Ward) -> None:
     context, looker = look(browser, ward)
-    page = sign_in(looker, "chen", "/desk")
+    page = looker.sign_in("chen", "/desk")
     page.get_by_role("link", name="登记患者").click()
     page.wait_for_url("**/desk/admit")
     page.wait_for_load_state("load")
@@ -143,7 +115,7 @@ def test_a_file_is_opened_by_the_keyboard_alone(browser: Browser, ward: Ward) ->
 def test_a_plan_is_written_missed_called_and_moved(browser: Browser, ward: Ward) -> None:
     patient = ward.admit("李秀英")
     doctor_context, doctor = look(browser, ward)
-    page = sign_in(doctor, "zhang", f"/console/patients/{patient}")
+    page = doctor.sign_in("zhang", f"/console/patients/{patient}")
     page.select_option("[name=template]", "after_pci")
     expect(page.locator("#plan-preview")).to_contain_text("项任务")
     page.locator("#plan-preview summary").click()
@@ -155,7 +127,7 @@ def test_a_plan_is_written_missed_called_and_moved(browser: Browser, ward: Ward)
     task = miss(ward, patient, TaskKind.SPOT_ECG)
 
     context, looker = look(browser, ward)
-    page = sign_in(looker, "chen", "/desk")
+    page = looker.sign_in("chen", "/desk")
     line = page.locator(".work li", has_text="没做")
     expect(line).to_have_count(1)
     with page.expect_navigation():
@@ -271,7 +243,7 @@ def test_a_relative_scans_asks_pauses_and_is_shut_out_within_a_second(
 def test_a_wristband_is_printed_scanned_and_stamped(browser: Browser, ward: Ward) -> None:
     ward.admit("李秀英", sent_s=None)
     context, looker = look(browser, ward)
-    page = sign_in(looker, "chen", "/desk")
+    page = looker.sign_in("chen", "/desk")
     page.locator("body").click(position={"x": 5, "y": 500})
     page.keyboard.type(f"{ward.url}/family/{'x' * 43}#C0001")
     page.keyboard.press("Enter")
@@ -299,7 +271,7 @@ def test_every_page_about_a_patient_fits(
     prescribe(ward, patient)
     task = miss(ward, patient, TaskKind.REMOTE_CALL)
     context, looker = look(browser, ward, locale=locale, width=width)
-    page = sign_in(looker, "zhang", f"/console/patients/{patient}")
+    page = looker.sign_in("zhang", f"/console/patients/{patient}")
     fits(page)
     for path in (
         f"/console/patients/{patient}/calendar",

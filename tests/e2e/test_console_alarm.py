@@ -2,34 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from sqlmodel import select
 
 from clinic_server.alarms import service as alarms
 from clinic_server.alarms.models import AdviceRow, Alarm, AlarmEvent
-from tests.e2e.console_world import CHROMIUM, CLIPPED, Ward, launch, look, ward_in
+from tests.e2e.console_world import CLIPPED, Ward, look, ward_in
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium here"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def ward(tmp_path: Path) -> Iterator[Ward]:
-    with ward_in(tmp_path) as ward:
-        yield ward
+pytestmark = pytest.mark.e2e
 
 
 WORDS = {

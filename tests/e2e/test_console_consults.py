@@ -1,38 +1,19 @@
 """A patient's question in the inbox, its strip at other speeds, its answer on the phone."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from sqlmodel import select
 
 from clinic_server.alarms.models import AdviceRow, AlarmEvent
 from clinic_server.alarms.raising import raise_condition
 from clinic_server.consults.models import ConsultRow
 from clinic_server.devices import service as devices
-from tests.e2e.console_world import CHROMIUM, CLIPPED, Ward, launch, look, ward_in
+from tests.e2e.console_world import Ward, fits, look
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium here"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def ward(tmp_path: Path) -> Iterator[Ward]:
-    with ward_in(tmp_path) as ward:
-        yield ward
+pytestmark = pytest.mark.e2e
 
 
 def ask(ward: Ward, patient: int, hours: int) -> int:
@@ -68,7 +49,7 @@ def test_a_question_is_found_read_and_answered(
     expect(rows).to_have_count(2)
     expect(rows.first.locator("a")).to_have_attribute("href", f"/console/consults/{late}")
     expect(rows.first.locator(".consult-by")).to_have_class("consult-by silent chip")
-    assert page.evaluate(CLIPPED) == []
+    fits(page)
     page.click(f'a[href="/console/consults/{consult_id}"]')
     expect(page.locator("#row-1 canvas")).to_be_visible()
     drawn = re.compile("height")
@@ -78,7 +59,7 @@ def test_a_question_is_found_read_and_answered(
     with page.expect_navigation():
         page.keyboard.press("Escape")
     page.goto(f"{ward.url}/console/consults/{consult_id}")
-    assert page.evaluate(CLIPPED) == []
+    fits(page)
     page.keyboard.press("1")
     with page.expect_navigation():
         page.keyboard.press("Control+Enter")

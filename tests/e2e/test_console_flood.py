@@ -8,11 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from sqlmodel import select
 
 from clinic_server.alarms import escalation
@@ -20,12 +19,9 @@ from clinic_server.alarms.models import Alarm, Tier
 from clinic_server.alarms.raising import raise_condition
 from clinic_server.db import Database
 from clinic_server.deps import system_clock
-from tests.e2e.console_world import CHROMIUM, Ward, launch, look, ward_in
+from tests.e2e.console_world import Ward, look
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium here"),
-]
+pytestmark = pytest.mark.e2e
 SCREEN_P99_S = 5.0
 KEY_P95_MS = 200.0
 """Where people begin to feel that a page hesitates."""
@@ -126,16 +122,11 @@ def flood(page: Page, ward: Ward, size: Size) -> dict[int, int]:
     ],
 )
 def test_a_flood_of_alarms_reaches_the_screen_and_leaves_it_usable(
-    tmp_path: Path, size: Size, record_property: Any
+    browser: Browser, ward: Ward, size: Size, record_property: Any
 ) -> None:
-    with (
-        ward_in(tmp_path) as ward,
-        sync_playwright() as playwright,
-        escalating(ward.db),
-    ):
+    with escalating(ward.db):
         for n in range(size.patients):
             ward.admit(f"患者{n}")
-        browser = launch(playwright)
         context, looker = look(browser, ward)
         page = looker.page
         looker.sign_in()
@@ -168,38 +159,34 @@ def test_a_flood_of_alarms_reaches_the_screen_and_leaves_it_usable(
         assert acknowledged_s < 2
         assert looker.complaints == []
         context.close()
-        browser.close()
 
 
 def test_a_storm_of_one_patient_is_one_card_that_can_be_taken_in_hand_at_once(
-    tmp_path: Path,
+    browser: Browser, ward: Ward
 ) -> None:
-    with ward_in(tmp_path) as ward, sync_playwright() as playwright:
-        ward.admit("李秀英")
-        ward.admit("吴国栋")
-        browser = launch(playwright)
-        context, looker = look(browser, ward)
-        page = looker.page
-        looker.sign_in()
-        flood(page, ward, Size(25, 1, 2.0))
-        other = ward.raise_vt(ward.patients[1])
-        head = page.locator(".alarm:has(.fold:not([hidden]))")
-        expect(head).to_contain_text("李秀英")
-        expect(head.locator(".fold button").first).to_contain_text("全部保留")
-        # both patients' cards, the technical one, and the one under the cursor
-        assert page.locator(".alarm").count() <= 4
-        head.locator(".fold button").nth(1).click()
-        # the urgent ones, the technical card and the other patient still call
-        expect(page.locator("#unacknowledged")).to_have_text("未确认 4", timeout=20_000)
-        with ward.db.read() as session:
-            rows = session.exec(select(Alarm).where(Alarm.tier == Tier.EMERGENCY)).all()
-        taken = {row.patient_id for row in rows if row.acknowledged_by is not None}
-        left = {row.id for row in rows if row.acknowledged_by is None}
-        assert taken == {ward.patients[0]}
-        assert left == {other}, "another patient's alarm is not taken with it"
-        head.locator(".fold button").first.click()
-        context.close()
-        browser.close()
+    ward.admit("李秀英")
+    ward.admit("吴国栋")
+    context, looker = look(browser, ward)
+    page = looker.page
+    looker.sign_in()
+    flood(page, ward, Size(25, 1, 2.0))
+    other = ward.raise_vt(ward.patients[1])
+    head = page.locator(".alarm:has(.fold:not([hidden]))")
+    expect(head).to_contain_text("李秀英")
+    expect(head.locator(".fold button").first).to_contain_text("全部保留")
+    # both patients' cards, the technical one, and the one under the cursor
+    assert page.locator(".alarm").count() <= 4
+    head.locator(".fold button").nth(1).click()
+    # the urgent ones, the technical card and the other patient still call
+    expect(page.locator("#unacknowledged")).to_have_text("未确认 4", timeout=20_000)
+    with ward.db.read() as session:
+        rows = session.exec(select(Alarm).where(Alarm.tier == Tier.EMERGENCY)).all()
+    taken = {row.patient_id for row in rows if row.acknowledged_by is not None}
+    left = {row.id for row in rows if row.acknowledged_by is None}
+    assert taken == {ward.patients[0]}
+    assert left == {other}, "another patient's alarm is not taken with it"
+    head.locator(".fold button").first.click()
+    context.close()
 
 
 def _acknowledge(page: Page) -> float:

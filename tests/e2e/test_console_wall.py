@@ -1,36 +1,17 @@
 """The wall in a browser: how old is what I see, and what when the line is lost."""
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from tests import factories as make
-from tests.e2e.console_world import CHROMIUM, Ward, launch, look, ward_in
+from tests.e2e.console_world import Ward, look
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium here"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def ward(tmp_path: Path) -> Iterator[Ward]:
-    with ward_in(tmp_path) as ward:
-        yield ward
+pytestmark = pytest.mark.e2e
 
 
 def test_each_square_stands_where_its_age_puts_it(browser: Browser, ward: Ward) -> None:

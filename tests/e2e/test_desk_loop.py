@@ -1,7 +1,6 @@
 """The loan in a browser: scanned out, scanned back, wiped, prepared; plan and family."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from clinic_server.desk import reminders, watch
 from clinic_server.devices import service as devices
@@ -18,40 +17,18 @@ from clinic_server.plans import service as plans
 from clinic_server.recordings.models import Recording
 from clinic_server.staff.models import Role
 from tests import factories as make
-from tests.e2e.console_world import CHROMIUM, CLIPPED, Looker, Ward, launch, look, ward_in
+from tests.e2e.console_world import Ward, fits, look
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium here"),
-]
+pytestmark = pytest.mark.e2e
 ZONE = ZoneInfo("Asia/Shanghai")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def ward(tmp_path: Path) -> Iterator[Ward]:
-    with ward_in(tmp_path) as ward:
-        now = datetime.now(UTC)
-        with ward.db.write() as session:
-            make.make_staff(session, "chen", Role.NURSE, now=now, name="陈护士")
-        yield ward
-
-
-def sign_in(looker: Looker, username: str, path: str) -> Page:
-    page = looker.page
-    page.goto(f"{looker.url}/sign-in?next={path}")
-    page.fill("[name=username]", username)
-    page.fill("[name=password]", make.PASSWORD)
-    page.click("button[type=submit]")
-    page.wait_for_url(f"**{path}")
-    return page
+def ward(ward: Ward) -> Ward:
+    """The clinic with a nurse at its desk."""
+    with ward.db.write() as session:
+        make.make_staff(session, "chen", Role.NURSE, now=datetime.now(UTC), name="陈护士")
+    return ward
 
 
 def scan(page: Page, text: str) -> None:
@@ -59,10 +36,6 @@ def scan(page: Page, text: str) -> None:
     page.locator("body").click(position={"x": 5, "y": 500})
     page.keyboard.type(text)
     page.keyboard.press("Enter")
-
-
-def fits(page: Page) -> None:
-    assert page.evaluate(CLIPPED) == []
 
 
 def sign(page: Page) -> None:
@@ -130,7 +103,7 @@ def test_a_loan_from_its_issue_to_the_certificate(
     with ward.db.write() as session:
         make.make_unit(session, "AX-0139", datetime.now(UTC))
     context, looker = look(browser, ward)
-    page = sign_in(looker, "chen", "/desk")
+    page = looker.sign_in("chen", "/desk")
     scan(page, "AX-0139")
     code = issue(page, patient)
     enrolled = httpx.post(f"{ward.url}/api/enrol", json={"code": code})
@@ -245,7 +218,7 @@ def test_every_page_of_the_desk_fits(
 ) -> None:
     patient = late_and_silent(ward)
     context, looker = look(browser, ward, locale=locale, width=width)
-    page = sign_in(looker, "zhang", "/desk")
+    page = looker.sign_in("zhang", "/desk")
     expect(page.locator(".work li")).to_have_count(2)
     fits(page)
     page.click("#reminders")
@@ -274,7 +247,7 @@ def test_a_physician_prescribes_moves_and_tells_the_family(
 ) -> None:
     patient = ward.admit("李秀英")
     context, looker = look(browser, ward)
-    page = sign_in(looker, "zhang", f"/console/patients/{patient}")
+    page = looker.sign_in("zhang", f"/console/patients/{patient}")
     page.select_option("[name=template]", "af_ablation")
     expect(page.locator("#plan-preview")).to_contain_text("项任务")
     with page.expect_navigation():

@@ -1,37 +1,18 @@
 """A Holter record comes in on the desk's page, also after the line was lost half way."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import wfdb
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Route, expect
 from sqlmodel import select
 
 from clinic_server.recordings.models import Recording
-from tests import factories as make
-from tests.e2e.console_world import CHROMIUM, CLIPPED, Ward, launch, look, ward_in
+from tests.e2e.console_world import Ward, fits, look
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium here"),
-]
+pytestmark = pytest.mark.e2e
 N_SAMPLES = 250 * 1200
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def ward(tmp_path: Path) -> Iterator[Ward]:
-    with ward_in(tmp_path) as ward:
-        yield ward
 
 
 def record(folder: Path) -> list[Path]:
@@ -50,23 +31,14 @@ def record(folder: Path) -> list[Path]:
     return [folder / "holter.hea", folder / "holter.dat"]
 
 
-def opened(page: Page, url: str) -> Page:
-    page.goto(f"{url}/sign-in?next=/desk/import")
-    page.fill("[name=username]", "zhang")
-    page.fill("[name=password]", make.PASSWORD)
-    page.click("button[type=submit]")
-    page.wait_for_url("**/desk/import")
-    return page
-
-
 def test_a_record_goes_on_after_the_line_was_lost(
     browser: Browser, ward: Ward, tmp_path: Path
 ) -> None:
     patient = ward.admit("彭秋菊", sent_s=None)
     files = record(tmp_path)
     context, looker = look(browser, ward)
-    page = opened(looker.page, ward.url)
-    assert page.evaluate(CLIPPED) == []
+    page = looker.sign_in(path="/desk/import")
+    fits(page)
     sent: list[str] = []
 
     def line(route: Route) -> None:
@@ -107,7 +79,7 @@ def test_a_bad_file_is_refused_in_words(
     bad = tmp_path / "letter.edf"
     bad.write_text("no recording")
     context, looker = look(browser, ward)
-    page = opened(looker.page, ward.url)
+    page = looker.sign_in(path="/desk/import")
     page.select_option("#import-patient", str(patient))
     page.set_input_files("#import-files", bad)
     page.click("#import-go")

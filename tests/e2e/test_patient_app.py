@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from sqlalchemy import text
 
 from clinic_server.alarms import service as alarms
 from clinic_server.consults import service as consults
 from clinic_server.staff import service as staff
 from clinic_server.wire.care import Opinion
-from tests.e2e.patient_world import ARGS, SOS, Screen, World, running
+from tests.e2e.patient_world import SOS, Screen, World, running
 from tests.factories import system_now
 
 pytestmark = pytest.mark.e2e
@@ -24,16 +24,6 @@ SHOTS = os.environ.get("APP_SHOTS")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with running(tmp_path_factory.mktemp("patient")) as world:
         yield world
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", headless=True, args=ARGS
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

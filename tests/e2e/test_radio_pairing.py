@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from app.i18n import t
 from clinic_server.bus import Bus
@@ -27,7 +26,7 @@ from sensors.virtual.hearts import named_heart
 from sensors.virtual.radio import VirtualAir
 from sensors.virtual.source import SourceBlock
 from tests import factories as make
-from tests.e2e.patient_world import ARGS, ROOT, Screen, _await_web
+from tests.e2e.patient_world import ROOT, Screen, _await_web
 from tests.integration.conftest import migrate, served
 from tests.integration.killing import free_port
 
@@ -129,16 +128,6 @@ def gateway(folder: Path, radio_port: int, locale: str) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(20)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", headless=True, args=ARGS
-        )
-        yield browser
-        browser.close()
 
 
 def shot(screen: Screen, name: str) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
-from tests.e2e.patient_world import ARGS, ROOT, Screen
+from tests.e2e.patient_world import ROOT, Screen
 from tests.integration.killing import free_port
 
 pytestmark = pytest.mark.e2e
@@ -32,21 +32,16 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_device_of_its_own_begins_with_the_code_and_says_what_it_cannot_do(
-    address: str,
+    address: str, browser: Browser
 ) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", headless=True, args=ARGS
-        )
-        screen = Screen(browser, address, await_server_s=60)
-        screen.awaits("还没连到医院")
-        screen.press("我的")
-        screen.press("提醒能到我这里吗")
-        screen.awaits("这部设备或浏览器不支持")
-        screen.press("首页")
-        screen.press("开始连接")
-        screen.awaits("这里不能扫码，请输入")
-        screen.type_into("连接码", "RP51-THCD")
-        screen.press("连接医院")
-        screen.awaits("没连上")
-        browser.close()
+    screen = Screen(browser, address, await_server_s=60)
+    screen.awaits("还没连到医院")
+    screen.press("我的")
+    screen.press("提醒能到我这里吗")
+    screen.awaits("这部设备或浏览器不支持")
+    screen.press("首页")
+    screen.press("开始连接")
+    screen.awaits("这里不能扫码，请输入")
+    screen.type_into("连接码", "RP51-THCD")
+    screen.press("连接医院")
+    screen.awaits("没连上")

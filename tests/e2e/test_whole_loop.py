@@ -16,9 +16,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.patient_world import ARGS, Screen
+from tests.e2e.patient_world import Screen
 from tests.integration.killing import free_port
 
 pytestmark = pytest.mark.e2e
@@ -70,16 +70,6 @@ def _await(url: str, process: "subprocess.Popen[bytes]") -> None:
         except httpx.ConnectError:
             time.sleep(0.3)
     raise AssertionError(f"no answer from {url}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", headless=True, args=ARGS
-        )
-        yield browser
-        browser.close()
 
 
 def physician_at(browser: Browser, demo: Running, elsewhere: list[str]) -> Page:

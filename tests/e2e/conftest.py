@@ -1,0 +1,32 @@
+"""One Chromium a file; without it these tests skip, and in CI they fail."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.e2e.console_world import CHROMIUM, Ward, launch, ward_in
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _chromium() -> None:
+    if not Path(CHROMIUM).exists():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("no Chromium here")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Iterator[Ward]:
+    """A served clinic with physicians and no patient yet."""
+    with ward_in(tmp_path) as ward:
+        yield ward
