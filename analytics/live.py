@@ -207,7 +207,7 @@ def _silence(state: LiveState, trackers: Trackers, item: Item) -> Item:
         return replace(item, hidden=hidden)
     second = (item.sample - round(fs), item.sample)
     steep = live_silence.holds_beat(lead, first, fs, [*before, second[0]], second[1])
-    return replace(item, proven=item.proven and not steep)
+    return replace(item, proven=item.proven and not steep, alive=item.alive and not steep)
 
 
 def _look(

@@ -113,8 +113,8 @@ def items_of(state: LiveState, piece: qrs_stream.Piece) -> tuple[LiveState, list
         touched = _share(state.touched, state, ticked, ticked) > 0
         flat = _share(state.flat, state, ticked, ticked) > 0
         settled = _share(state.settled, state, ticked, ticked) > 0
-        proven = touched and settled and not flat
-        items.append(SecondItem(end, touched, flat, end + ahead, proven))
+        alive = touched and not flat
+        items.append(SecondItem(end, touched, flat, end + ahead, alive and settled, alive))
         ticked += 1
     state = replace(state, ticked=ticked)
     state, seconds = _waves(state, piece)

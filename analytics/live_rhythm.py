@@ -192,14 +192,17 @@ def _pattern(
 
 def _second(state: Trackers, second: SecondItem) -> tuple[Trackers, Events]:
     events: Events = []
+    since = state.beats[-1].sample if state.beats else state.segment_first
+    # a shock drives the amplifier away: after fibrillation a restless baseline proves
+    # nothing against the silence, and somebody is on the way already
+    proven = second.proven or (second.alive and _seen_fibrillating(state, since))
     state = replace(
         state,
         gap_contact=state.gap_contact + second.contact,
         gap_flat=state.gap_flat + second.flat,
         gap_seconds=state.gap_seconds + 1,
-        gap_proven=state.gap_proven + 1 if second.proven else 0,
+        gap_proven=state.gap_proven + 1 if proven else 0,
     )
-    since = state.beats[-1].sample if state.beats else state.segment_first
     gap_s = (second.sample - since) / state.fs
     if gap_s < ASYSTOLE_S or Rhythm.VFIB in state.open or state.wave_since is not None:
         return state, events

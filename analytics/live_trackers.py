@@ -7,6 +7,8 @@ from analytics.types import Episode, EpisodeEvent
 from analytics.vocabulary import Aami, Rhythm
 
 Events = list[EpisodeEvent]
+LONG_VT_S = 10.0
+"""A tachycardia of this length may be ended by a shock, as fibrillation is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class SecondItem:
     proven: bool = True
     """Silence in it is the heart's: contact, a living input, a baseline at rest, and
     nothing as steep as a QRS."""
+    alive: bool = True
+    """The same without the baseline, which a shock drives away for seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class Trackers:
     gap_proven: int = 0
     """The last of them without an unproven one between."""
     fibrillated: int | None = None
-    """Where the last fibrillation ended."""
+    """Where the last fibrillation, or long tachycardia, ended."""
     waves: tuple[WaveItem, ...] = ()
     """The last three seconds."""
     wave_since: int | None = None
@@ -109,7 +113,8 @@ def ended(
     if episode is None:
         return state
     done = replace(episode, offset_sample=max(offset, episode.onset_sample + 1))
-    if rhythm is Rhythm.VFIB:
+    lasted = done.evidence.get("duration_s", 0.0) >= LONG_VT_S
+    if rhythm is Rhythm.VFIB or (rhythm is Rhythm.VT and lasted):
         state = replace(state, fibrillated=done.offset_sample)
     events.append(EpisodeEvent("closed", done, known))
     rest = {key: value for key, value in state.open.items() if key is not rhythm}

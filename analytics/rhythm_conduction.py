@@ -69,7 +69,8 @@ def find_blocks(
     -------
     list of Episode
         ``AVB1`` and ``BII``; ``p_evidence``, ``pr_ms``, and for ``BII`` ``type_1``,
-        ``type_2`` or ``two_to_one`` in the evidence. Confidence is at most 0.6.
+        ``type_2`` or ``two_to_one`` in the evidence, and ``in_a_row``: most P waves one
+        after the other that were not conducted. Confidence is at most 0.6.
     """
     if ecg_mv is None or len(beats) < BLOCK_BEATS:
         return []
@@ -151,7 +152,15 @@ def _dropped_beats(
             hit = match >= P_MATCH
             if hit.sum() > share * which.size and (not share or hit.sum() >= LEAST):
                 out += [
-                    _dropped(beats, ecg_mv, int(k), item.wave, float(m), bool(share))
+                    _dropped(
+                        beats,
+                        ecg_mv,
+                        int(k),
+                        item.wave,
+                        float(m),
+                        max(1.0, round(float(rr_s[k] / ordinary[k])) - 1.0),
+                        bool(share),
+                    )
                     for k, m in zip(which[hit], match[hit], strict=True)
                 ]
     return out
@@ -226,7 +235,13 @@ def _ordinary(rr_s: Floats) -> Floats:
 
 
 def _dropped(
-    beats: BeatArrays, ecg_mv: Ecg, k: int, wave: PWave, match: float, two_to_one: bool
+    beats: BeatArrays,
+    ecg_mv: Ecg,
+    k: int,
+    wave: PWave,
+    match: float,
+    in_a_row: float,
+    two_to_one: bool,
 ) -> Episode:
     """Make the episode of one dropped beat and name its type."""
     pr_last = _p_position(beats, ecg_mv, k - 1, wave)
@@ -244,6 +259,7 @@ def _dropped(
             "pr_fall_ms": fall_ms,
             "rr_ms": 1000.0 * float(beats.rr_s[k]),
             "dropped": 1.0,
+            "in_a_row": in_a_row,
             kind: 1.0,
         },
     )
@@ -281,6 +297,7 @@ def _joined(found: list[Episode], beats: BeatArrays) -> list[Episode]:
         typical = [e for e in inside if usual in e.evidence]
         evidence = dict(max(typical, key=lambda e: e.confidence).evidence)
         evidence["dropped"] = float(len(inside))
+        evidence["in_a_row"] = max(e.evidence["in_a_row"] for e in inside)
         confidence = float(np.mean([e.confidence for e in inside]))
         out.append(Episode(Rhythm.BII, first, end, confidence, evidence))
     return out

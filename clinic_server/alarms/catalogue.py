@@ -80,7 +80,8 @@ NOT_ASSESSED: Mapping[str, str] = {
 }
 """Rules that a unit may not be able to feed, and the sentence that says so: never silent.
 
-U11 is fed by no unit: a pacing spike lasts half a millisecond and is not in the samples.
+U11 sees intervals that are too long for the programmed rate, and never a pacing pulse: it
+lasts half a millisecond and is not in the samples.
 """
 
 _EMERGENCY_POLICY: tuple[Mapping[str, Any], ...] = (
@@ -99,6 +100,10 @@ _TECHNICAL_POLICY: tuple[Mapping[str, Any], ...] = (
     {"step": 1, "after_s": 0, "to": ["nurse"]},
     {"step": 2, "after_s": 3600, "to": ["duty:1"]},
 )
+_CONTACT_POLICY: tuple[Mapping[str, Any], ...] = (
+    # the phone has asked the patient at once; the desk hears of it when that did not help
+    {"step": 1, "after_s": 3600, "to": ["nurse"]},
+)
 _PLANT_POLICY: tuple[Mapping[str, Any], ...] = (
     {"step": 1, "after_s": 0, "to": ["admin", "duty:1"]},
     {"step": 2, "after_s": 3600, "to": ["admin", "duty:3"], "repeat_s": _H},
@@ -113,6 +118,8 @@ def policy_for(rule: Rule) -> list[dict[str, Any]]:
     """
     if rule.id == "T5":
         steps = _PLANT_POLICY
+    elif rule.id == "T2":
+        steps = _CONTACT_POLICY
     elif rule.kind is AlarmKind.TECHNICAL:
         steps = _TECHNICAL_POLICY if rule.tier is Tier.URGENT else ()
     elif rule.tier is Tier.EMERGENCY:

@@ -89,6 +89,8 @@ _DOUBTS: Mapping[str, tuple[str, ...]] = {
     "alarms.long_qt_ectopy": ("alarms.doubt_t_end",),
     "alarms.block_second": ("alarms.doubt_p_wave", "alarms.doubt_blocked_early"),
     "alarms.block_third": ("alarms.doubt_p_wave",),
+    "alarms.block_high": ("alarms.doubt_p_wave", "alarms.doubt_blocked_early"),
+    "alarms.pacing_late": ("alarms.doubt_missed", "alarms.doubt_hysteresis"),
 }
 
 

@@ -7,7 +7,7 @@ patient override; an override has a reason, an author and may have an expiry (th
 `LimitOverride`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from clinic_server.errors import Unprocessable
@@ -66,7 +66,7 @@ LIMITS: Mapping[str, Limit] = {
         Limit("pause_af_ms", "E3", 5000, (3000, 6000), (4000, 5000), -1, True, _PROVINCE),
         Limit("brady_e_bpm", "E4", 35, (25, 45), (30, 40), 1, True, _PROVINCE),
         Limit("brady_e_asleep_bpm", "E4", 30, (20, 40), (25, 35), 1, True, _OWN),
-        Limit("brady_hold_s", "E4 U5", 60, (20, 120), (30, 60), -1, True, _PROVINCE),
+        Limit("brady_hold_s", "E4 U5 D1", 60, (20, 120), (30, 60), -1, True, _PROVINCE),
         Limit("svt_e_bpm", "E6", 180, (140, 220), (160, 200), -1, True, _SHANXI),
         Limit("svt_e_s", "E6", 30, (10, 60), (15, 30), -1, True, _SHANXI),
         Limit("st_elevation_mv", "E8", 0.1, (0.05, 0.2), (0.08, 0.15), -1, True, _PROVINCE),
@@ -99,7 +99,8 @@ LIMITS: Mapping[str, Limit] = {
         Limit("pause_u_ms", "U4 E3", 3000, (2000, 4000), (2500, 3500), -1, False, _MCOT),
         Limit("brady_u_bpm", "U5", 40, (30, 55), (35, 50), 1, False, _MCOT),
         Limit("tachy_u_bpm", "U6", 150, (100, 200), (120, 170), -1, False, _MCOT),
-        Limit("tachy_hold_s", "U6", 60, (20, 600), (30, 120), -1, False, _MCOT),
+        Limit("tachy_any_bpm", "U6", 180, (150, 220), (160, 190), -1, False, _MCOT),
+        Limit("tachy_hold_s", "U6 D1", 60, (20, 600), (30, 120), -1, False, _MCOT),
         Limit("pvc_per_min", "U10", 8, (2, 60), (5, 20), -1, False, _MCOT),
         Limit("pvc_minutes", "U10", 5, (1, 30), (3, 10), -1, False, _MCOT),
         Limit("couplets_per_h", "U10", 3, (1, 200), (3, 30), -1, False, _MCOT),
@@ -108,6 +109,12 @@ LIMITS: Mapping[str, Limit] = {
         Limit("qtc_u_ms", "U9", 500, (450, 560), (480, 500), -1, False, "common"),
         Limit("qtc_rise_ms", "U9", 60, (30, 120), (50, 60), -1, False, "common"),
         Limit("pause_d_ms", "D1", 2000, (1500, 3000), (2000, 2500), -1, False, _DIGEST),
+        Limit("brady_d_bpm", "D1", 50, (40, 60), (45, 55), 1, False, _DIGEST),
+        Limit("tachy_d_bpm", "D1", 120, (100, 150), (110, 130), -1, False, _DIGEST),
+        Limit("pvc_day_n", "D1", 500, (20, 20_000), (200, 2_000), -1, False, _DIGEST),
+        Limit("pvc_day_pct", "D1", 10, (1, 50), (5, 20), -1, False, _DIGEST),
+        Limit("pacing_late_pct", "U11", 15, (5, 50), (10, 25), -1, False, _OWN),
+        Limit("pacing_late_n", "U11", 3, (1, 20), (2, 5), -1, False, _OWN),
         Limit("svt_run_beats", "D1", 4, (3, 30), (3, 10), -1, False, _DIGEST),
         Limit("sleep_from_h", "E4 U5", 22, (18, 24), (20, 24), 0, False, _OWN),
         Limit("sleep_to_h", "E4 U5", 6, (3, 11), (5, 8), 0, False, _OWN),
@@ -127,12 +134,11 @@ LIMITS: Mapping[str, Limit] = {
 
 TEMPLATES: Mapping[str, Mapping[str, float]] = {
     "default": {},
-    # after ablation or on a negative dromotropic drug the digest and U-level widen
     "known_af": {"af_fast_bpm": 110},
     "after_infarction": {"vt_fast_beats": 8, "pvc_per_min": 6},
     "long_qt": {"pvt_beats": 4, "vt_fast_beats": 6, "nsvt_beats": 3},
 }
-"""Diagnosis templates: only what differs from the default."""
+"""Diagnosis templates: only what differs from the default, and only towards more alarms."""
 
 
 class Limits:
@@ -191,7 +197,7 @@ def check(name: str, value: float) -> tuple[str, ...]:
 
 
 def resolve(
-    template: str = "default",
+    template: str | Sequence[str] = (),
     site: Iterable[tuple[str, float]] = (),
     patient: Iterable[tuple[str, float]] = (),
 ) -> Limits:
@@ -199,15 +205,16 @@ def resolve(
 
     Parameters
     ----------
-    template : str
-        Of `TEMPLATES`; an unknown one counts as ``default``.
+    template : str or sequence of str
+        Of `TEMPLATES`; a later one goes before an earlier, an unknown one says nothing.
     site, patient : iterable of (name, value)
         Overrides in force. A stored one that the guard rails no longer allow (they may
         have been tightened since) is left out, never applied.
     """
     values: dict[str, float] = {}
-    chosen = TEMPLATES.get(template, TEMPLATES["default"])
-    for name, value in (*site, *chosen.items(), *patient):
+    names = (template,) if isinstance(template, str) else template
+    chosen = [row for name in names for row in TEMPLATES.get(name, {}).items()]
+    for name, value in (*site, *chosen, *patient):
         try:
             check(name, value)
         except Unprocessable:

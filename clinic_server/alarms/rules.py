@@ -4,7 +4,7 @@
 plain JSON, bounded, and is stored in the transaction that moves the analysis' cursor: a
 replay after a crash starts from exactly what was raised.
 
-Rules here: E1 to E9, U1 to U10, D1, T2; what a rule cannot be fed with on a unit stands in
+Rules here: E1 to E9, U1 to U11, D1, T2; what a rule cannot be fed with on a unit stands in
 `catalogue.NOT_ASSESSED`.
 """
 

@@ -2,12 +2,12 @@
 
 import itertools
 from collections.abc import Sequence
-from statistics import fmean
+from statistics import fmean, pstdev
 from typing import Any
 
 from analytics.types import Beat
 from analytics.vocabulary import Aami
-from clinic_server.alarms import rules_rate, rules_waves
+from clinic_server.alarms import rules_day, rules_pacing, rules_rate, rules_waves
 from clinic_server.alarms.rules_work import Work
 
 MEMORY_S = 125.0
@@ -19,6 +19,8 @@ HOUR_S = 3600.0
 RUN_RR_MS = 600.0
 """Intervals shorter than this are a run at 100/min or more."""
 PREEXCITED_BPM = 150.0
+IRREGULAR = 0.15
+"""Spread of intervals over their mean; monomorphic VT stays below 0.10."""
 SURE_V, SURE_COUPLET = 0.70, 0.76
 """Confidence from which a ventricular beat counts for the load, and in a couplet: of true
 ones on the shared records 91 and 85 %, of those that noise makes 25 and 13 %."""
@@ -30,6 +32,8 @@ _Row = list[Any]
 def beat(work: Work, found: Beat) -> None:
     """Take one beat."""
     rows = _remember(work, found)
+    rules_pacing.beat(work, found, len(rows) > 1 and rows[-2][_RR] is not None)
+    rules_day.ventricular(work, found)
     _ventricular_load(work, found)
     _couplets(work, found)
     _supraventricular_run(work, found)
@@ -87,12 +91,15 @@ def _rates(work: Work, rows: Sequence[_Row], found: Beat) -> None:
     slow = _rate(work, rows, now, limits["brady_hold_s"])
     if slow is not None:
         _slow(work, slow[0], now, round(limits["brady_hold_s"] * work.fs))
+        rules_day.slow(work, slow[0], now, limits["brady_hold_s"])
     quick = _rate(work, rows, now, limits["svt_e_s"])
     if quick is not None:
         _very_fast(work, *quick, now)
     fast = _rate(work, rows, now, limits["tachy_hold_s"])
     if fast is not None:
         _fast(work, *fast, now)
+        if not counted_twice([row[_RR] for row in fast[1]]):
+            rules_day.fast(work, fast[0], now, limits["tachy_hold_s"])
 
 
 def _slow(work: Work, rate: float, now: int, window: int) -> None:
@@ -146,7 +153,9 @@ def _fast(work: Work, rate: float, inside: list[_Row], now: int) -> None:
     evidence = {"rate_bpm": round(rate, 1), "severity": rate}
     if rate < limits["tachy_u_bpm"] - HYSTERESIS_BPM:
         work.clear("TACHY_U", now, work.known(now), params, evidence)
-    if rate <= limits["tachy_u_bpm"] or work.context.in_session:
+    # a session explains a fast rate, and no very fast one
+    expected = limits["tachy_any_bpm" if work.context.in_session else "tachy_u_bpm"]
+    if rate <= expected:
         return
     if work.is_raised("E6", "E2") or counted_twice([row[_RR] for row in inside]):
         return
@@ -157,12 +166,17 @@ def _fast(work: Work, rate: float, inside: list[_Row], now: int) -> None:
 
 
 def _preexcited(work: Work, rows: Sequence[_Row], found: Beat) -> None:
-    """Find irregular wide beats with very short intervals while AF runs."""
-    if work.memory.get("af") is None:
-        work.clear("WPW", int(found.sample), work.known(int(found.sample)))
-        return
+    """Find irregular wide beats with very short intervals: AF over an accessory pathway.
+
+    Its beats look ventricular, so that no interval is left for the rule on AF itself: the
+    irregularity is measured here. Fibrillation of the ventricles has its own rule.
+    """
     now = int(found.sample)
     inside = [r for r in rows if r[_SAMPLE] > now - 10 * work.fs and r[_RR] is not None]
+    in_af = work.memory.get("af") is not None
+    if not (in_af or _irregular(inside)) or work.open("VF") is not None:
+        work.clear("WPW", now, work.known(now))
+        return
     if len(inside) < 15 or fmean(row[_WIDE] for row in inside) < 0.7:
         return
     # the second shortest: one interval alone may be a false beat
@@ -176,6 +190,14 @@ def _preexcited(work: Work, rows: Sequence[_Row], found: Beat) -> None:
     work.raise_(
         "WPW", "E7", "alarms.preexcited_af", onset, work.known(now), params, evidence
     )
+
+
+def _irregular(inside: Sequence[_Row]) -> bool:
+    """Say whether ten seconds of intervals are as irregular as fibrillation makes them."""
+    if len(inside) < 15:
+        return False
+    rr_ms = [row[_RR] for row in inside]
+    return bool(pstdev(rr_ms) >= IRREGULAR * fmean(rr_ms))
 
 
 def _ventricular_load(work: Work, found: Beat) -> None:

@@ -204,7 +204,7 @@ def _pause(work: Work, event: EpisodeEvent) -> None:
     evidence = _numbers(found) | {"severity": rr_ms, "in_af": in_af}
     params = {"rr_ms": round(rr_ms), "rr_s": round(rr_ms / 1000, 1)}
     long: list[int] = work.memory.setdefault("pauses", [])
-    if rr_ms >= limits["pause_u_ms"]:
+    if rr_ms >= limits["pause_u_ms"] and not in_af:
         day = DAY_S * work.fs
         long = [s for s in long if onset - s < day] + [onset]
         work.memory["pauses"] = long[-32:]

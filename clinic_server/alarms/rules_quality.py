@@ -27,6 +27,8 @@ def _lead_off(work: Work, found: QualityWindow) -> None:
     minutes = work.seconds(found.end_sample - since) / 60
     if minutes < work.limits["lead_off_min"] or work.open("LEAD_OFF") is not None:
         return
+    if work.context.asleep:
+        return  # told at the hour of waking: nobody is woken for an electrode
     params = {"minutes": round(minutes)}
     evidence = {"minutes": round(minutes, 1), "severity": minutes}
     end = int(found.end_sample)

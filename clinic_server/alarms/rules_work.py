@@ -24,6 +24,8 @@ class Context:
     """The hour is one of sleep: slower rates are normal."""
     in_session: bool = False
     """A prescribed exercise session runs: a fast rate is its purpose."""
+    pacing_lower_bpm: float | None = None
+    """Lowest programmed rate of a pacemaker; None: there is none, or it is not known."""
     lead_names: tuple[str, ...] = ()
     """Of the unit, in the order of its columns."""
 

@@ -21,13 +21,13 @@ from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Role, Staff
 
 
-def template_of(patient: Patient) -> str:
-    """Name the diagnosis template of a patient, as far as the record says."""
-    return _template(known_af=patient.known_af)
+def templates_of(patient: Patient) -> tuple[str, ...]:
+    """Name the diagnosis templates of a patient: known AF, and the one that was chosen."""
+    return _templates(patient.known_af, patient.alarm_template)
 
 
-def _template(*, known_af: bool) -> str:
-    return "known_af" if known_af else "default"
+def _templates(known_af: bool, chosen: str) -> tuple[str, ...]:
+    return (("known_af",) if known_af else ()) + ((chosen,) if chosen else ())
 
 
 def in_force(
@@ -60,7 +60,7 @@ def _holding(now: datetime) -> SelectOfScalar[LimitOverride]:
 def limits_for(session: Session, patient: Patient, now: datetime) -> Limits:
     """Resolve the thresholds of a patient: site, diagnosis template, own overrides."""
     return guard.resolve(
-        template_of(patient),
+        templates_of(patient),
         [(row.name, row.value) for row in in_force(session, None, now)],
         [(row.name, row.value) for row in in_force(session, patient.id, now)],
     )
@@ -75,14 +75,18 @@ def limits_of_many(
     theirs = _holding(now).where(col(LimitOverride.patient_id).is_not(None))
     for row in session.exec(theirs):
         own[row.patient_id or 0].append((row.name, row.value))
-    known_af = patients_service.with_known_af(session)
-    shared = {af: guard.resolve(_template(known_af=af), site) for af in (False, True)}
-    return {
-        number: guard.resolve(_template(known_af=number in known_af), site, own[number])
-        if number in own
-        else shared[number in known_af]
-        for number in patient_ids
-    }
+    files = patients_service.alarm_files(session)
+    shared: dict[tuple[str, ...], Limits] = {}
+    found: dict[int, Limits] = {}
+    for number in patient_ids:
+        templates = _templates(*files.get(number, (False, "")))
+        if number in own:
+            found[number] = guard.resolve(templates, site, own[number])
+        else:
+            if templates not in shared:
+                shared[templates] = guard.resolve(templates, site)
+            found[number] = shared[templates]
+    return found
 
 
 def limits_seen_by(
@@ -166,12 +170,17 @@ def context_for(
         Time of the signal, not of its analysis: a backlog from the night is judged as
         night.
     """
-    hour = at.astimezone(zone).hour
-    begin, end = limits["sleep_from_h"], limits["sleep_to_h"]
     return Context(
         known_af=patient.known_af or _found_af(session, patient.id or 0),
-        asleep=hour >= begin or hour < end,
+        asleep=is_asleep(limits, zone, at),
+        pacing_lower_bpm=patient.pacemaker_lower_bpm if patient.has_pacemaker else None,
     )
+
+
+def is_asleep(limits: Limits, zone: ZoneInfo, at: datetime) -> bool:
+    """Say whether an hour is one of sleep, as the patient's thresholds set it."""
+    hour = at.astimezone(zone).hour
+    return hour >= limits["sleep_from_h"] or hour < limits["sleep_to_h"]
 
 
 def _found_af(session: Session, patient_id: int) -> bool:

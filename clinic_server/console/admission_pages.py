@@ -22,7 +22,9 @@ EMPTY: dict[str, Any] = {
     "name": "", "sex": "", "born_on": "", "phone": "", "emergency_name": "",
     "emergency_relation": "", "emergency_phone": "", "diagnosis": "", "procedure": "",
     "procedure_on": "", "drugs": "", "lvef_pct": "", "has_pacemaker": False,
-    "known_af": False, "locale": "zh_CN", "attending_id": None, "care_team": (),
+    "pacemaker_lower_bpm": "", "alarm_template": "default",
+    "known_af": False,
+    "locale": "zh_CN", "attending_id": None, "care_team": (),
 }  # fmt: skip
 
 

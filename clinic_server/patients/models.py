@@ -30,7 +30,13 @@ class Patient(SQLModel, table=True):
     drugs: str = Field(default="", max_length=400)
     lvef_pct: int | None = None
     has_pacemaker: bool = False
+    pacemaker_lower_bpm: int | None = None
+    """Lowest programmed rate, that of the night or of the hysteresis if there is one."""
     known_af: bool = False
+    alarm_template: str = Field(
+        default="default", max_length=24, sa_column_kwargs={"server_default": "default"}
+    )
+    """Diagnosis template of alarm thresholds, of `alarms.limits.TEMPLATES`."""
     attending_id: int = Field(foreign_key="staff.id", index=True)
     place: int
     """Square on the wall; it does not move."""

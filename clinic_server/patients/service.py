@@ -52,7 +52,11 @@ class PatientFile(BaseModel):
     drugs: str = Field(default="", max_length=400)
     lvef_pct: int | None = Field(default=None, ge=5, le=90)
     has_pacemaker: bool = False
+    pacemaker_lower_bpm: int | None = Field(default=None, ge=20, le=120)
     known_af: bool = False
+    alarm_template: str = Field(
+        default="default", pattern="^(default|after_infarction|long_qt)$"
+    )
     locale: str = Field(default="zh_CN", pattern="^(zh_CN|en)$")
     discharged_on: date | None = None
     care_team: list[int] = Field(default_factory=list, max_length=20)
@@ -272,10 +276,10 @@ def patient_of_record(session: Session, patient_id: int) -> Patient:
     return patient
 
 
-def with_known_af(session: Session) -> set[int]:
-    """Give the numbers of the patients with known fibrillation, for the system's work."""
-    rows = session.exec(select(Patient.id).where(col(Patient.known_af).is_(True)))
-    return {number for number in rows if number is not None}
+def alarm_files(session: Session) -> dict[int, tuple[bool, str]]:
+    """Give known fibrillation and alarm template by patient, for the system's work."""
+    rows = session.exec(select(Patient.id, Patient.known_af, Patient.alarm_template))
+    return {number: (af, name) for number, af, name in rows if number is not None}
 
 
 def synthetic_patient(session: Session) -> Patient | None:
