@@ -271,6 +271,7 @@ def _answer_an_alarm(
         lambda: screen.cards[card["id"]]["read_ms"],
     )  # fmt: skip
     physician.post(f"{alarm}/adjudicate", {"finding": "true"})
+    physician.post(f"{alarm}/critical-value", {"told": "王建国", "read_back": True})
     physician.post(f"{alarm}/close", {"outcome": "emergency", "patient_reached": True})
     steps.say("the alarm is adjudicated and closed")
 

@@ -20,6 +20,8 @@ ACK_MINUTES = {Tier.EMERGENCY: 15, Tier.URGENT: 4 * 60, Tier.DAILY: 24 * 60}
 """How long an acknowledgement holds, by tier; a shorter time may be asked for."""
 HAND_OVER_S = {Tier.EMERGENCY: 120, Tier.URGENT: 1800, Tier.DAILY: 86400}
 """How long the receiver of a hand-over has before escalation starts again."""
+NOT_REACHED = "not_reached"
+"""Outcome of an Emergency whose patient could not be spoken to."""
 MAX_SNOOZE = timedelta(hours=24)
 FALSE_FINDINGS = frozenset({Adjudication.ECTOPY, Adjudication.NOISE, Adjudication.T_WAVE})
 
@@ -70,10 +72,15 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """A person takes responsibility; ``minutes`` may only shorten the tier's time."""
+    """A person takes responsibility; ``minutes`` may only shorten the tier's time.
+
+    Somebody else's acknowledgement is taken over only by naming its holder: two who press
+    at once do not take it from each other.
+    """
 
     by: int
     minutes: int | None = None
+    instead_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +286,8 @@ def _step(state: AlarmState, now: datetime) -> tuple[AlarmState, Change]:
 @_apply.register
 def _(action: Acknowledge, state: AlarmState, now: datetime) -> Answer:
     _refuse_closed(state)
-    if is_acknowledged(state, now) and state.acknowledged_by != action.by:
+    held = is_acknowledged(state, now) and state.acknowledged_by != action.by
+    if held and state.acknowledged_by != action.instead_of:
         raise Conflict("alarms.already_acknowledged", by=state.acknowledged_by)
     longest = ACK_MINUTES[state.tier]
     minutes = longest if action.minutes is None else action.minutes
@@ -294,7 +302,10 @@ def _(action: Acknowledge, state: AlarmState, now: datetime) -> Answer:
         snoozed_until=None,
         next_step_at=None,
     )
-    return state, (Change("acknowledged", action.by, {"until": until.isoformat()}),)
+    detail: dict[str, Any] = {"until": until.isoformat()}
+    if held:
+        detail["instead_of"] = action.instead_of
+    return state, (Change("acknowledged", action.by, detail),)
 
 
 @_apply.register
@@ -379,7 +390,13 @@ def _(action: Repeat, state: AlarmState, now: datetime) -> Answer:
             state = replace(state, cleared_at=None)
         return state, (grouped,)
     if not is_handled(state):
-        return replace(state, cleared_at=None), (grouped,)
+        state = replace(state, cleared_at=None)
+        if state.snoozed_until is None:
+            return state, (grouped,)
+        # reminders were paused for what was known then
+        due = now if state.policy and not is_acknowledged(state, now) else None
+        state = replace(state, snoozed_until=None, next_step_at=due)
+        return state, (grouped, Change("snooze_ended", None, dict(action.detail)))
     state = replace(
         state,
         cleared_at=None,
@@ -416,7 +433,9 @@ def _(action: Close, state: AlarmState, now: datetime) -> Answer:
     if serious and state.decided_at is None and not found_false:
         raise Conflict("alarms.close_needs_decision")
     reached = bool(action.patient_reached) or state.read_at is not None
-    if serious and state.tier is Tier.EMERGENCY and not (reached or found_false):
+    # that nobody could be reached is an answer too, where it is said as the outcome
+    said = action.patient_reached is False and action.outcome == NOT_REACHED
+    if serious and state.tier is Tier.EMERGENCY and not (reached or said or found_false):
         raise Conflict("alarms.close_needs_reached")
     state = replace(
         state,

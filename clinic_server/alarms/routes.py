@@ -27,9 +27,10 @@ class _Body(BaseModel):
 
 
 class AcknowledgeBody(_Body):
-    """Shorter than the tier's own time, or nothing."""
+    """Shorter than the tier's own time, or nothing; whose it was, to take it over."""
 
     minutes: int | None = Field(default=None, ge=1, le=24 * 60)
+    instead_of: int | None = Field(default=None, ge=1, le=2**31 - 1)
 
 
 class HandOverBody(_Body):
@@ -105,7 +106,7 @@ def acknowledge(
     now: ClockDep,
 ) -> AlarmView:
     """Take responsibility, for a time; again: extend one's own."""
-    service.acknowledge(session, staff, alarm_id, now, body.minutes)
+    service.acknowledge(session, staff, alarm_id, now, body.minutes, body.instead_of)
     return _view(session, staff, alarm_id, now)
 
 

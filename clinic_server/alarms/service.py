@@ -4,6 +4,7 @@ Every function works in the caller's transaction, appends its rows to the log an
 ``alarms`` after the commit.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlmodel import Session
@@ -12,6 +13,8 @@ from clinic_server.alarms.delivery import reached_console
 from clinic_server.alarms.escalation import hand_over_message
 from clinic_server.alarms.log import act, append
 from clinic_server.alarms.machine import (
+    FALSE_FINDINGS,
+    NOT_REACHED,
     Acknowledge,
     Adjudicate,
     Change,
@@ -21,7 +24,14 @@ from clinic_server.alarms.machine import (
     Read,
     Snooze,
 )
-from clinic_server.alarms.models import Adjudication, AdviceRow, Alarm, AlarmKind, Tier
+from clinic_server.alarms.models import (
+    Adjudication,
+    AdviceRow,
+    Alarm,
+    AlarmEvent,
+    AlarmKind,
+    Tier,
+)
 from clinic_server.alarms.raising import raise_, raise_condition, settle
 from clinic_server.alarms.views import (
     AlarmView,
@@ -42,7 +52,7 @@ from clinic_server.alarms.views import (
     open_ids,
     steps_of,
 )
-from clinic_server.errors import Forbidden, NotFound, Unprocessable
+from clinic_server.errors import Conflict, Forbidden, NotFound, Unprocessable
 from clinic_server.patients import service as patients_service
 from clinic_server.patients.models import CaseVerb
 from clinic_server.staff import service as staff_service
@@ -94,6 +104,9 @@ OUTCOMES = (
     "equipment",
 )
 """What an alarm can have come to; words in the locale files."""
+SOS_RULE = "E10"
+_TOLD = frozenset({"called", "critical_value"})
+"""Changes that closing an Emergency asks for."""
 CALLS = ("answered", "no_answer", "busy", "wrong_number")
 
 
@@ -123,6 +136,7 @@ def acknowledge(
     alarm_id: int,
     now: datetime,
     minutes: int | None = None,
+    instead_of: int | None = None,
 ) -> Alarm:
     """Take responsibility for this alarm, for a time; one's own is extended by it.
 
@@ -130,6 +144,8 @@ def acknowledge(
     ----------
     minutes : int, optional
         Shorter than the tier's time (E 15 min, U 4 h, D 24 h).
+    instead_of : int, optional
+        Whose acknowledgement is taken over, as this person saw it.
 
     Raises
     ------
@@ -139,7 +155,7 @@ def acknowledge(
         ``alarms.minutes_not_allowed``.
     """
     alarm = _for_action(session, staff, alarm_id, now)
-    act(session, alarm, Acknowledge(staff.id or 0, minutes), now)
+    act(session, alarm, Acknowledge(staff.id or 0, minutes, instead_of), now)
     return alarm
 
 
@@ -271,13 +287,40 @@ def close(
         ``alarms.outcome_unknown``.
     Conflict
         ``alarms.close_needs_decision`` (E and U that were not found false),
-        ``alarms.close_needs_reached`` (E: the patient has neither read nor been reached).
+        ``alarms.close_needs_reached`` (E: the patient has neither read nor been reached),
+        ``alarms.close_needs_register`` (E of the ECG: no entry of critical values yet),
+        ``alarms.close_needs_call`` (E, nobody reached: no call has been logged).
     """
     if outcome not in OUTCOMES:
         raise Unprocessable("alarms.outcome_unknown", outcome=outcome)
     alarm = _for_action(session, staff, alarm_id, now)
+    told = [event for event in events_of(session, alarm_id) if event.kind in _TOLD]
+    if _owes_register(alarm, told):
+        raise Conflict("alarms.close_needs_register")
+    calls = [event for event in told if event.kind == "called"]
+    if alarm.tier is Tier.EMERGENCY and outcome == NOT_REACHED and not calls:
+        raise Conflict("alarms.close_needs_call")
+    if any(
+        event.detail.get("outcome") == "answered"
+        and event.detail.get("whom") in ("patient", "emergency_contact")
+        for event in calls
+    ):
+        patient_reached = True
     act(session, alarm, Close(staff.id or 0, outcome, patient_reached), now)
     return alarm
+
+
+def _owes_register(alarm: Alarm, told: Sequence[AlarmEvent]) -> bool:
+    """Say whether a finding is a critical value that nobody has registered yet.
+
+    A call for help is none: it is a person's word, no finding of the ECG.
+    """
+    critical = alarm.tier is Tier.EMERGENCY and alarm.kind is AlarmKind.PHYSIOLOGICAL
+    if not critical or alarm.rule == SOS_RULE or alarm.adjudication in FALSE_FINDINGS:
+        return False
+    if alarm.decided_at is None or alarm.closed_at is not None:
+        return False  # refused for that, first
+    return not any(event.kind == "critical_value" for event in told)
 
 
 def log_call(

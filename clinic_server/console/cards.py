@@ -131,6 +131,7 @@ def _acknowledged(reader: Reader, view: AlarmView) -> dict[str, Any] | None:
     if view.ack_until is None or view.acknowledged_by is None:
         return None
     return {
+        "by": view.acknowledged_by,
         "name": view.acknowledged_by_name,
         "short": initials(view.acknowledged_by_name),
         "me": view.acknowledged_by == reader.staff.id,

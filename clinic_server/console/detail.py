@@ -292,8 +292,10 @@ def log_lines(page: Page, events: Sequence[AlarmEvent]) -> list[tuple[str, str]]
         if event.actor_id is not None:
             who = staff_service.staff_by_id(page.session, event.actor_id).name
         detail = event.detail
+        before = detail.get("instead_of")
         words = page.say(
-            f"console.log_{event.kind}",
+            "console.log_taken_over" if before else f"console.log_{event.kind}",
+            before=staff_service.staff_by_id(page.session, before).name if before else "",
             who=who,
             text=cards.note(page.reader, event),
             step=detail.get("step", ""),

@@ -93,7 +93,10 @@ live.addEventListener("click", (event) => {
   if (!button) return;
   if ("acknowledge" in button.dataset) {
     const minutes = Number(button.dataset.minutes);
-    act("acknowledge", minutes ? { minutes } : {});
+    const insteadOf = Number(button.dataset.insteadOf);
+    act("acknowledge", {
+      ...(minutes ? { minutes } : {}), ...(insteadOf ? { instead_of: insteadOf } : {}),
+    });
   } else if (button.dataset.handOver) act("hand-over", { to_staff_id: Number(button.dataset.handOver) });
   else if (button.dataset.snooze) {
     const until = new Date(now() + Number(button.dataset.snooze) * 3_600_000);
@@ -107,8 +110,31 @@ async function closeAlarm(outcome) {
     $("[data-finding]").focus();
     return;
   }
-  const reached = $('[data-outcome="answered"]')?.dataset.done === "1";
-  await act("close", { outcome, patient_reached: reached ? true : undefined });
+  await finish({ outcome, ...(outcome === "not_reached" ? { patient_reached: false } : {}) });
+}
+
+/** What closing an Emergency still asks for is asked for here, one thing after the other. */
+const OWED = {
+  "alarms.close_needs_register": (body) => registerCritical(() => finish(body)),
+  "alarms.close_needs_reached": (body) => ask(
+    t("console.reached_ask"), t("console.reached_yes"),
+    () => finish({ ...body, patient_reached: true }),
+    h("p", { class: "sec", text: t("console.reached_else") }),
+  ),
+  "alarms.close_needs_call": () => $("[data-call]")?.focus(),
+};
+
+async function finish(body) {
+  if (isLost()) return;
+  try {
+    await post(`/console/alarms/${id}/close`, body);
+  } catch (error) {
+    complain(error.message);
+    OWED[error.code]?.(body);
+    return;
+  }
+  complain("");
+  await refresh();
 }
 
 // ---- adjudication, with an undo of ten seconds before it is sent ----
@@ -180,12 +206,11 @@ for (const button of $$("[data-outcome]")) {
     const box = $("#call-outcome");
     const done = await act("call", { whom: box.dataset.whom, outcome: button.dataset.outcome });
     if (!done) return;
-    if (box.dataset.whom === "patient") button.dataset.done = "1";
     box.hidden = true;
   });
 }
 $("#consult")?.addEventListener("click", handOverToSecond);
-$("#critical")?.addEventListener("click", registerCritical);
+$("#critical")?.addEventListener("click", () => registerCritical());
 
 function handOverToSecond() {
   const button = $("#consult");
@@ -195,13 +220,16 @@ function handOverToSecond() {
   });
 }
 
-function registerCritical() {
+function registerCritical(next) {
   if (!$("#critical")) return;
   const told = h("input", { class: "input", maxlength: "64", required: true });
   const readBack = h("input", { type: "checkbox" });
   ask(
     t("console.critical_value"), t("console.critical_enter"),
-    () => act("critical-value", { told: told.value, read_back: readBack.checked }),
+    async () => {
+      const done = await act("critical-value", { told: told.value, read_back: readBack.checked });
+      if (done) next?.();
+    },
     h("label", { class: "field" }, h("span", { text: t("console.critical_told") }), told),
     h("label", { class: "row" }, readBack, h("span", { text: t("console.critical_read_back") })),
   );
@@ -253,7 +281,8 @@ const go = (to) => () => { if (to) location.assign(`/console/alarms/${to}`); };
 bind(["escape"], "console.key_wall", () => location.assign("/console"), { show: ["Esc"] });
 bind(["["], "console.key_previous_alarm", go(data.previous), { show: ["["] });
 bind(["]"], "console.key_next_alarm", go(data.following), { show: ["]"] });
-bind(["a"], "console.key_acknowledge", () => $("[data-acknowledge]", live)?.click(), { show: ["A"] });
+// what another has in hand is taken over by its button only, never by a key pressed in haste
+bind(["a"], "console.key_acknowledge", () => $("[data-acknowledge]:not([data-instead-of])", live)?.click(), { show: ["A"] });
 for (const [n, one] of data.opinions.entries()) {
   bind([one.key], n === 0 ? "console.key_opinion" : "", () => opinion?.choose(one.value), { show: ["1", "–", "5"] });
 }
@@ -262,7 +291,7 @@ for (const [key, value] of [["t", "true"], ["e", "ectopy"], ["n", "noise"], ["w"
   bind([key], `console.finding_${value}`, () => adjudicate(value), { show: [key.toUpperCase()] });
 }
 bind(["g"], "console.key_consult", handOverToSecond, { show: ["G"] });
-bind(["r"], "console.critical_value", registerCritical, { show: ["R"] });
+bind(["r"], "console.critical_value", () => registerCritical(), { show: ["R"] });
 bind(["m"], "console.key_pause", pauseAudio, { show: ["M"] });
 
 function drawAll() {

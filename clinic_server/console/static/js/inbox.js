@@ -297,13 +297,13 @@ export function drawInbox() {
   if (!calm.hidden) drawCalm(calm, nowMs);
 }
 
-async function acknowledge(id) {
+async function acknowledge(id, body) {
   if (busy.has(id) || isLost()) return;
   busy.add(id);
   errors.delete(id);
   drawInbox();
   try {
-    await post(`/console/alarms/${id}/acknowledge`);
+    await post(`/console/alarms/${id}/acknowledge`, body);
   } catch (error) {
     errors.set(id, error.message);
   } finally {
@@ -317,7 +317,8 @@ function act(id) {
   if (!card || isLost()) return;
   if (card.decided_ms || (inHand(card, now()) && card.ack.me)) {
     location.assign(`/console/alarms/${id}`);
-  } else acknowledge(id);
+  } else if (inHand(card, now())) acknowledge(id, { instead_of: card.ack.by });
+  else acknowledge(id);
 }
 
 /** A: acknowledge the selected alarm with its tier's default time. */
