@@ -197,7 +197,8 @@ def create_app(
     replays = console_site_replay.SiteReplay(clinic)
     canary = (_canary_tick(Canary(clinic)), _FORGET_CANARY) if settings.canary else ()
     wearers = Tick("analysis.wearer", 60, WearerWatch().sweep)
-    ticks = (*TICKS, _report_tick(reports), _PLACE_DIARY, wearers, *canary)
+    replay = Tick("alarms.replay", 5, lambda _app, now: replays.tick(now))
+    ticks = (*TICKS, _report_tick(reports), _PLACE_DIARY, wearers, replay, *canary)
     runner = TickRunner(clinic, ticks)
 
     @asynccontextmanager

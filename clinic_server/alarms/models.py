@@ -132,6 +132,29 @@ class AdviceRow(SQLModel, table=True):
     reply: str | None = Field(default=None, max_length=16)
 
 
+class LimitReplay(SQLModel, table=True):
+    """A threshold being tried on all of a person's patients before it is saved."""
+
+    __tablename__ = "limit_replay"
+
+    number: str = Field(primary_key=True, max_length=32)
+    name: str = Field(max_length=48)
+    value: float
+    since: datetime = Field(sa_type=UtcDateTime)
+    """Beginning of the days it is tried on; they end with the question."""
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    asked_by: int = Field(foreign_key="staff.id")
+    waiting: list[int] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """Patients still to come."""
+    found: list[dict[str, Any]] = Field(
+        default_factory=list, sa_column=Column(JSON, nullable=False)
+    )
+    """`analysis.preview.Preview` of each patient that is through."""
+    failed: int = 0
+    """Patients whose replay broke off."""
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class LimitOverride(SQLModel, table=True):
     """A threshold changed for a patient (or the site when patient is None)."""
 

@@ -169,14 +169,13 @@ def look_at_site_preview(
     number: Annotated[str, Path(max_length=32)], replays: Replays, staff: Physician
 ) -> SitePreviewView:
     """Say how far it is."""
-    job, patients = replays.look(number, staff.id or 0)
-    found = list(job.found)
+    job = replays.look(number, staff.id or 0)
     return SitePreviewView(
         number=number,
         done=job.done,
-        patients=patients,
+        patients=job.patients,
         failed=job.failed,
-        found=_sum(found) if found else None,
+        found=_sum(job.found) if job.found else None,
     )
 
 
@@ -193,6 +192,7 @@ def site_limits_page(
         "console_limits.html",
         after=alarms_service.last_event_id(session),
         patient=None,
+        templates=(),
         rows=[
             _row(
                 session,
@@ -232,6 +232,7 @@ def limits_page(
         "console_limits.html",
         after=alarms_service.last_event_id(session),
         patient=patient,
+        templates=thresholds.templates_of(patient),
         rows=rows,
         may_set=frame.staff.role is Role.PHYSICIAN,
         not_assessed=NOT_ASSESSED,

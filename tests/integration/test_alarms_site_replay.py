@@ -3,7 +3,11 @@
 import time
 
 import numpy as np
+import pytest
 
+from clinic_server.console.limits import ALL_PATIENTS
+from clinic_server.console.site_replay import Question, SiteReplay
+from clinic_server.errors import NotFound
 from clinic_server.staff.models import Staff
 from sensors.virtual.heart import VirtualHeart
 from sensors.virtual.hearts import scenarios
@@ -48,3 +52,28 @@ def test_a_threshold_of_the_house_is_replayed_patient_by_patient(
     assert (e2["patients_before"], e2["patients_after"]) == (1, 1)
     assert browser.get("/console/limits/site-preview/none").status_code == 404
     assert browser.get("/console/limits").status_code == 200
+
+
+def test_a_restarted_server_goes_on_with_a_replay_where_it_was(
+    clinic: Clinic, ward: Ward
+) -> None:
+    app, now = clinic.app.state.clinic, clinic.clock()
+    killed = SiteReplay(app)
+    killed.close()  # before its first patient was through
+    asked = Question("vt_rate_bpm", 90, now - ALL_PATIENTS, now)
+    number = killed.start(asked, ward.physician_id, [ward.patient_id])
+    other = killed.start(asked, ward.physician_id, [ward.patient_id])
+    with pytest.raises(NotFound):
+        killed.look(number, ward.physician_id)  # another one took its place
+    assert killed.look(other, ward.physician_id).done == 0
+    started = SiteReplay(app)
+    started.tick(now)
+    deadline = time.monotonic() + 60
+    while started.look(other, ward.physician_id).done < 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    job = started.look(other, ward.physician_id)
+    assert (job.done, job.patients, job.failed) == (1, 1, 0)
+    assert [part.name for part in job.found] == ["vt_rate_bpm"]
+    with pytest.raises(NotFound):
+        started.look(other, ward.physician_id + 1)
+    started.close()

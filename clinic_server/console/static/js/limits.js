@@ -88,6 +88,16 @@ function show(...children) {
   result.replaceChildren(...children.filter(Boolean));
 }
 
+/** How far it is; while the server is away (it takes the replay up again) as it was. */
+async function look(job) {
+  try {
+    return await get(`/console/limits/site-preview/${job.number}`);
+  } catch (error) {
+    if (error instanceof Refused && (error.status === 0 || error.status >= 500)) return job;
+    throw error;
+  }
+}
+
 /** All patients take minutes: a bar fills, and what was found so far is shown. */
 async function replayAll(body) {
   let job = await post("/console/limits/site-preview", body);
@@ -103,7 +113,7 @@ async function replayAll(body) {
     }
     show(words, bar, ...(job.found ? draw(job.found) : []));
     await new Promise((resolve) => { setTimeout(resolve, POLL_MS); });
-    if (running === job.number) job = await get(`/console/limits/site-preview/${job.number}`);
+    if (running === job.number) job = await look(job);
   }
   return false; // another value, or another threshold, is being tried
 }
