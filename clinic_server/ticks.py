@@ -24,7 +24,7 @@ from clinic_server.alarms import (
     watchdog,
 )
 from clinic_server.alarms.steady import SteadyClock
-from clinic_server.analysis import burden
+from clinic_server.analysis import burden, lag
 from clinic_server.consents import trace
 from clinic_server.consults import service as consults_service
 from clinic_server.deps import App
@@ -73,6 +73,11 @@ def _digest(app: App, now: datetime) -> None:
         digest.sweep(session, now, ZoneInfo(app.settings.time_zone))
 
 
+def _watch(app: App, now: datetime) -> None:
+    with app.db.write() as session:
+        watchdog.sweep(session, now, ZoneInfo(app.settings.time_zone))
+
+
 def _clocks(app: App, now: datetime) -> None:
     with app.db.write() as session:
         faults.sweep(session, now)
@@ -98,12 +103,13 @@ def _watch_loans(app: App, now: datetime) -> None:
 TICKS: tuple[Tick, ...] = (
     Tick("alarms.escalate", 1, _escalate),
     Tick("alarms.deliver", 1, _deliver),
-    Tick("alarms.watch", 5, in_session(watchdog.sweep)),
+    Tick("alarms.watch", 5, _watch),
     Tick("alarms.clocks", 15, _clocks),
     Tick("alarms.digest", 60, _digest),
     Tick("alarms.measured", 30, in_session(measured.sweep)),
     Tick("alarms.sequence", 300, lambda app, now: sequence.sweep(app.db, now)),
     Tick("analysis.burden", 3600, _burden),
+    Tick("analysis.lag", 30, lambda app, now: lag.sweep(app.db, now)),
     Tick("consults.late", 60, in_session(consults_service.sweep)),
     Tick("plans.sweep", 10, in_session(plans_service.sweep)),
     Tick("plans.fulfil", 60, in_session(plans_changes.fulfil)),

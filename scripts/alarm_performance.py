@@ -5,11 +5,14 @@ first lead of every record through the code that runs live (`clinic_server.alarm
 compares what was raised with the annotations, and prints the page. Records without a
 signal give their annotated beats to the rhythm trackers and the rules: that judges the
 rules on intervals over days, not the detection. ``--keep FILE`` keeps the alarms of each
-record so that a broken run goes on where it stopped.
+record so that a broken run goes on where it stopped; ``--events FOLDER`` keeps what the
+analysis said of each, so that changed rules are judged without analysing it again (remove
+the folder when the analysis has changed).
 """
 
 import argparse
 import json
+import pickle
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +26,7 @@ from alarm_judge import Tally, judge, name_of
 from alarm_truth import Event, truth
 
 from analytics.records import read_record
-from clinic_server.alarms.replay import replay
+from clinic_server.alarms.replay import heard, judged
 
 DATABASES = ("mitdb", "vfdb", "cudb", "cpsc2021", "qtdb", "nstdb")
 BEATS_ONLY = ("ltafdb", "ltdb")
@@ -33,19 +36,37 @@ NOTES = Path(__file__).with_name("alarm_performance_notes.md")
 """What a person wrote about the figures: how to read them, and why each is wrong."""
 
 
-def alarms_of(place: Path, kept: dict[str, Any], key: str) -> dict[str, Any]:
+def events_of(place: Path, folder: Path | None, key: str) -> dict[str, Any]:
+    """Give what the live analysis says of a record, or take what was kept of it."""
+    store = None if folder is None else folder / f"{key.replace('/', '_')}.pickle"
+    if store is not None and store.exists():
+        said: dict[str, Any] = pickle.loads(store.read_bytes())  # noqa: S301 - our own file
+        return said
+    record = read_record(place)
+    started = time.process_time()
+    said = {
+        "heard": list(heard(record.lead_mv(0), record.fs)),
+        "cpu_s": time.process_time() - started,
+        "fs": record.fs,
+        "duration_s": record.n_samples / record.fs,
+        "lead": record.lead_names[0],
+    }
+    if store is not None:
+        store.parent.mkdir(parents=True, exist_ok=True)
+        store.write_bytes(pickle.dumps(said))
+    return said
+
+
+def alarms_of(
+    place: Path, kept: dict[str, Any], key: str, events: Path | None
+) -> dict[str, Any]:
     """Replay a record, or take what was kept of it."""
     if key not in kept and key.split("/")[0] in BEATS_ONLY:
         kept[key] = beat_alarms(place)
     if key not in kept:
-        record = read_record(place)
-        started = time.process_time()
-        found = replay(record.lead_mv(0), record.fs)
-        kept[key] = {
-            "cpu_s": time.process_time() - started,
-            "fs": record.fs,
-            "duration_s": record.n_samples / record.fs,
-            "lead": record.lead_names[0],
+        said = events_of(place, events, key)
+        found = judged(said["heard"], said["fs"])
+        kept[key] = {name: said[name] for name in ("cpu_s", "fs", "duration_s", "lead")} | {
             "alarms": [
                 {
                     "rule": a.rule,
@@ -78,6 +99,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--events", type=Path)
     parser.add_argument("--of", default="", help="revision that was measured")
     parser.add_argument("--only", nargs="*", default=[*DATABASES, *BEATS_ONLY])
     args = parser.parse_args()
@@ -91,7 +113,7 @@ def main() -> int:
             if not place.with_suffix(".atr").exists():
                 continue
             key = f"{database}/{place.name}"
-            one = alarms_of(place, kept, key)
+            one = alarms_of(place, kept, key, args.events)
             if args.keep:
                 args.keep.write_text(json.dumps(kept), "utf-8")
             events, annotated = truth(place, one["fs"], one["duration_s"])

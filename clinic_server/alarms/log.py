@@ -15,7 +15,7 @@ from clinic_server.staff import service as staff_service
 
 TOPIC = "alarms"
 _COLUMNS = tuple(f.name for f in fields(AlarmState))
-_UNAUDITED = frozenset({"notified", "grouped", "delivered"})
+_UNAUDITED = frozenset({"notified", "grouped", "delivered", "updated"})
 """Steps of the machine itself: `AlarmEvent` is their record, the audit is for people."""
 
 

@@ -24,6 +24,8 @@ WORSE_FACTOR = 1.25
 """A repeat this much more severe re-opens what was decided or closed."""
 SAME_EVENT_S = 5.0
 """Two findings of one rule closer than this are one event seen twice (replay, backlog)."""
+UPDATE_S, UPDATE_SHARE = 5.0, 0.1
+"""New numbers of a running alarm are told after this much, or this share of its age."""
 LATE = timedelta(minutes=5)
 """An alarm raised this long after its event is marked late: the phone sent a backlog."""
 
@@ -141,6 +143,7 @@ def settle(
     alarm = _find(session, candidate, recording)
     if alarm is None:
         return
+    changed = any(alarm.params.get(k) != v for k, v in candidate.params.items())
     alarm.params = dict(alarm.params) | dict(candidate.params)
     alarm.evidence = dict(alarm.evidence) | dict(candidate.evidence)
     if candidate.offset_sample is not None:
@@ -149,7 +152,13 @@ def settle(
     if candidate.phase == "cleared":
         sample = candidate.offset_sample or candidate.decided_sample
         act(session, alarm, Clear(sample_time(recording, sample)), now)
-    else:
+        return
+    # a rate changes with every beat: screens are told often at first, then less often, so
+    # that the log of a day of fibrillation is a hundred lines
+    age_s = (now - alarm.raised_at).total_seconds()
+    told_s = float(alarm.evidence.get("told_s", 0.0))
+    if changed and age_s - told_s >= max(UPDATE_S, UPDATE_SHARE * age_s):
+        alarm.evidence = dict(alarm.evidence) | {"told_s": round(age_s, 1)}
         append(session, alarm, [Change("updated", None, dict(candidate.params))], now)
 
 
@@ -162,7 +171,8 @@ def _file(session: Session, alarm: Alarm, rule: Rule, now: datetime) -> Alarm | 
     if not synthetic:  # the canary calls nobody
         tiered = rule if alarm.tier is rule.tier else _at(rule, alarm.tier)
         alarm.policy = policy_for(tiered)
-    alarm.next_step_at = now if alarm.policy else None
+    if alarm.policy:
+        alarm.next_step_at = now + timedelta(seconds=alarm.policy[0]["after_s"])
     alarm.snoozed_until = _snoozed_until(session, alarm, now)
     storm = None if rule.id == "T7" else _storm(session, alarm, now)
     if storm is not None:

@@ -1,29 +1,32 @@
 """`anxin alarms RECORD…`: what the default rules would have raised, had it been worn.
 
-The same code as live (`alarms.stream`), block by block, as fast as the machine can.
+The same code as live, analysis and rules, block by block, as fast as the machine can.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from analytics import live
 from analytics.errors import BadRecord
 from analytics.records import read_record
-from analytics.types import Block, Ecg
-from clinic_server.alarms import stream
+from analytics.types import Block, Ecg, LiveEvent
 from clinic_server.alarms.candidate import Candidate
 from clinic_server.alarms.limits import Limits
 from clinic_server.alarms.raising import SAME_EVENT_S
+from clinic_server.alarms.rules import evaluate, start_rules
 from clinic_server.alarms.rules_work import Context
 
 BLOCK_S = 2.0
 """As a phone sends it."""
+Heard = tuple[int, tuple[LiveEvent, ...]]
+"""End of a block, and what the analysis says when it has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +76,42 @@ def replay(
     list of Replayed
         In order of raising; repeats of a rule are not grouped.
     """
-    limits, context = limits or Limits(), context or Context()
-    running = stream.start(fs, limits)
-    found: list[Replayed] = []
+    return judged(heard(ecg_mv, fs, block_s), fs, limits=limits, context=context)
+
+
+def heard(ecg_mv: Ecg, fs: float, block_s: float = BLOCK_S) -> Iterator[Heard]:
+    """Give what the live analysis says after each block, with the block's end.
+
+    Parameters
+    ----------
+    ecg_mv : ndarray of float64, shape (n_samples,)
+    fs : float
+        Hz.
+    block_s : float
+    """
+    running = live.start(fs)
     end = 0
     for block in blocks_of(ecg_mv, fs, block_s):
         end = block.first_sample + len(block.ecg_mv)
-        running, _, candidates = stream.advance(running, block, context)
+        running, events = live.step(running, block)
+        yield end, events
+    _, events = live.finish(running)
+    yield end, events
+
+
+def judged(
+    batches: Iterable[Heard],
+    fs: float,
+    *,
+    limits: Limits | None = None,
+    context: Context | None = None,
+) -> list[Replayed]:
+    """Let the rules judge what the analysis has said; parameters as `replay`."""
+    rules = start_rules(fs, limits)
+    found: list[Replayed] = []
+    for end, events in batches:
+        rules, candidates = evaluate(rules, events, context)
         _collect(found, candidates, end / fs, fs)
-    _, _, candidates = stream.finish(running, context)
-    _collect(found, candidates, end / fs, fs)
     return found
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
@@ -42,14 +43,22 @@ class _Watched:
     phone: PhoneState | None
     limits: Limits
     standing: _Standing
+    asleep: bool
+    """The hour is one of sleep."""
 
     def open(self, rule: str, code: str) -> Sequence[Alarm]:
         """Give the patient's alarms of a rule that are not closed."""
         return self.standing.get((self.issue.patient_id, rule, code), ())
 
 
-def sweep(session: Session, now: datetime) -> None:
-    """Look at everything that should speak, and at who should listen."""
+def sweep(session: Session, now: datetime, zone: ZoneInfo | None = None) -> None:
+    """Look at everything that should speak, and at who should listen.
+
+    Parameters
+    ----------
+    zone : ZoneInfo, optional
+        Where the patients sleep: a loose electrode wakes nobody. Default: UTC.
+    """
     issues = devices_service.open_issues(session)
     standing = _standing(session)
     _end_returned(session, standing, {issue.patient_id for issue in issues}, now)
@@ -65,6 +74,9 @@ def sweep(session: Session, now: datetime) -> None:
             phone=phones.get(issue_id),
             limits=limits[issue.patient_id],
             standing=standing,
+            asleep=thresholds.is_asleep(
+                limits[issue.patient_id], zone or ZoneInfo("UTC"), now
+            ),
         )
         _silence(session, one, now)
         _lead_off(session, one, now)
@@ -127,7 +139,7 @@ def _lead_off(session: Session, one: _Watched, now: datetime) -> None:
         if phone is not None and on:
             _clear(session, one.open("T2", "alarms.lead_off"), now)
         return
-    if now - since < timedelta(minutes=one.limits["lead_off_min"]):
+    if one.asleep or now - since < timedelta(minutes=one.limits["lead_off_min"]):
         return
     if one.open("T2", "alarms.lead_off"):
         return

@@ -1,4 +1,4 @@
-"""Share of each day in atrial fibrillation, and the week in which it became most: D2."""
+"""Share of each day in AF: a day unlike the week before (D1), a week of mostly AF (D2)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,14 @@ from clinic_server.analysis import service, store
 from clinic_server.analysis.reading import merge
 from clinic_server.db import Database
 from clinic_server.devices import service as devices_service
+from clinic_server.patients.service import alarm_files
 from clinic_server.recordings import service as recordings_service
 from clinic_server.recordings.models import Recording
 
 HIGH_PCT, LOW_PCT = 50.0, 25.0
 DAYS = 7
+CHANGE_PTS = 10.0
+"""Percentage points by which the last day differs from the mean of the days before."""
 LEAST_H = 12.0
 """Analysed hours without which a day has no burden."""
 AF = (Rhythm.AFIB.value, Rhythm.AFL.value)
@@ -47,10 +50,28 @@ def sweep(db: Database, now: datetime, zone: ZoneInfo) -> None:
             issue.patient_id: burden_days(session, issue.patient_id, today, zone)
             for issue in devices_service.open_issues(session)
         }
+        known = {number for number, (af, _) in alarm_files(session).items() if af}
+    changed = {
+        patient: (days[-1], *both)
+        for patient, days in weeks.items()
+        if patient in known and (both := change(days)) is not None
+    }
     risen = {patient: days[-DAYS:] for patient, days in weeks.items() if rose(days)}
-    if not risen:
+    if not risen and not changed:
         return
     with db.write() as session:
+        for patient_id, (day, before, after) in changed.items():
+            raise_condition(
+                session,
+                rule_id="D1",
+                code="alarms.af_burden_change",
+                dedupe_key=f"af_change:{patient_id}:{day.on:%Y-%m-%d}",
+                patient_id=patient_id,
+                onset_at=datetime.combine(day.on, time(), tzinfo=zone),
+                now=now,
+                params={"before": round(before), "percent": round(after)},
+                evidence={"severity": abs(after - before)},
+            )
         for patient_id, days in risen.items():
             shares = [day.burden_pct or 0.0 for day in days]
             raise_condition(
@@ -64,6 +85,16 @@ def sweep(db: Database, now: datetime, zone: ZoneInfo) -> None:
                 params={"percent": round(sum(shares) / DAYS)},
                 evidence={"severity": sum(shares) / DAYS},
             )
+
+
+def change(days: Sequence[Day]) -> tuple[float, float] | None:
+    """Give the mean of the week before and the last day, where they differ clearly."""
+    last = days[-1].burden_pct if days else None
+    before = [d.burden_pct for d in days[-DAYS - 1 : -1] if d.burden_pct is not None]
+    if last is None or not before:
+        return None
+    usual = sum(before) / len(before)
+    return (usual, last) if abs(last - usual) >= CHANGE_PTS else None
 
 
 def rose(days: Sequence[Day]) -> bool:

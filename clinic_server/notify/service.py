@@ -63,12 +63,19 @@ def owe(
 ) -> list[OutboxMessage]:
     """Owe a message to a person: on the console, and through the first active channel.
 
+    While that channel is failing, through the next one as well: nobody waits for its
+    retries, and it is still tried.
+
     Parameters
     ----------
     occurrence : str
         Names this calling; the same one again owes nothing.
     """
-    first = _channels(session)[:1]
+    channels = _channels(session)
+    first = list(channels[:1])
+    if first and _failing(first[0]):
+        working = [one for one in channels[1:] if not _failing(one)] or channels[1:]
+        first += working[:1]
     rows: list[OutboxMessage] = []
     for name in (CONSOLE, *(channel.name for channel in first)):
         row = _owe(
@@ -299,11 +306,13 @@ def _next_channel(
 def all_failing(session: Session) -> bool:
     """Say whether channels exist and the last try of each of them failed."""
     channels = _channels(session)
-    return bool(channels) and all(
-        channel.last_error_at is not None
-        and (channel.last_ok_at is None or channel.last_error_at > channel.last_ok_at)
-        for channel in channels
-    )
+    return bool(channels) and all(map(_failing, channels))
+
+
+def _failing(channel: Channel) -> bool:
+    """Say whether the last try of a channel failed."""
+    error_at, ok_at = channel.last_error_at, channel.last_ok_at
+    return error_at is not None and (ok_at is None or error_at > ok_at)
 
 
 def every_channel(session: Session) -> Sequence[Channel]:

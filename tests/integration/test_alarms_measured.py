@@ -13,9 +13,9 @@ import clinic_server.tables  # noqa: F401 - every table
 from clinic_server.alarms import measured, sequence
 from clinic_server.alarms.limits import Limits
 from clinic_server.alarms.models import Alarm, Tier
-from clinic_server.analysis import burden
+from clinic_server.analysis import burden, lag
 from clinic_server.analysis.burden import Day
-from clinic_server.analysis.models import AnalysedRange, EpisodeRow
+from clinic_server.analysis.models import AnalysedRange, AnalysisCursor, EpisodeRow
 from clinic_server.bus import Bus
 from clinic_server.db import Database
 from clinic_server.plans.models import Plan, Task
@@ -240,6 +240,60 @@ def test_a_week_above_half_after_a_quarter_is_a_rise(
     before: list[float | None], last: list[float | None], rose: bool
 ) -> None:
     assert burden.rose(days(*before, *last)) is rose
+
+
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [
+        ([20.0] * 13 + [31.0], (20.0, 31.0)),
+        ([20.0] * 13 + [9.0], (20.0, 9.0)),
+        ([20.0] * 13 + [29.0], None),
+        ([20.0] * 13 + [None], None),
+        ([None] * 13 + [80.0], None),
+    ],
+)
+def test_a_day_of_known_fibrillation_unlike_the_week_before_is_told(
+    shares: list[float | None], told: tuple[float, float] | None
+) -> None:
+    assert burden.change(days(*shares)) == told
+
+
+def test_an_analysis_five_minutes_behind_is_an_alarm_until_it_has_caught_up(
+    world: World,
+) -> None:
+    world.record(NOW - timedelta(minutes=10), 1.0)
+    with world.db.write() as session:
+        recording = session.get_one(Recording, RID)
+        recording.last_received_at = NOW
+        session.add(recording)
+        session.add(
+            Segment(
+                recording_id=RID,
+                seq=0,
+                first_sample=0,
+                end_sample=recording.end_sample,
+                contact=True,
+                sha256="0" * 64,
+                phone_at=NOW,
+                phone_mono_s=0.0,
+                received_at=NOW,
+                body=b"",
+            )
+        )
+    lag.sweep(world.db, NOW + timedelta(minutes=4))
+    assert not world.alarms()
+    for _ in range(2):
+        lag.sweep(world.db, NOW + timedelta(minutes=6))
+    (alarm,) = world.alarms()
+    assert (alarm.rule, alarm.params) == ("T5", {"seconds": 360})
+    with world.db.write() as session:
+        end = session.get_one(Recording, RID).end_sample
+        session.add(
+            AnalysisCursor(recording_id=RID, sample=end, algorithm="test", updated_at=NOW)
+        )
+    lag.sweep(world.db, NOW + timedelta(minutes=7))
+    (alarm,) = world.alarms()
+    assert alarm.closed_at is not None
 
 
 def test_the_burden_of_a_day_comes_from_what_was_analysed(world: World) -> None:

@@ -172,6 +172,23 @@ def test_a_phone_with_a_wrong_clock_is_told_once_a_day(world: World) -> None:
     assert alarm.repeats == 1
 
 
+@pytest.mark.parametrize(
+    ("off_s", "told"), [(1.5, False), (3.0, True), (-8.0, False), (-12.0, True)]
+)
+def test_a_clock_that_is_early_is_wrong_sooner_than_one_that_looks_late(
+    world: World, off_s: float, told: bool
+) -> None:
+    with world.db.write() as session:
+        issue = session.get_one(Issue, world.issue_id)
+        issue.enrolled_at = MORNING
+        session.add(issue)
+        at = MORNING + timedelta(seconds=off_s)
+        session.add(PhoneState(issue_id=world.issue_id, reported_at=MORNING, phone_at=at))
+    with world.db.write() as session:
+        faults.sweep(session, MORNING)
+    assert bool(world.alarms("alarms.clock_drift")) is told
+
+
 def test_two_uploads_with_one_number_are_a_technical_alarm(world: World) -> None:
     rid = "11111111-1111-4111-8111-111111111111"
     with world.db.write() as session:

@@ -1,11 +1,14 @@
 """Escalation, races, deliveries and watchdogs on a real database with a moved clock."""
 
 import itertools
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlmodel import SQLModel, col, select
@@ -18,6 +21,7 @@ from clinic_server.bus import Bus
 from clinic_server.db import Database
 from clinic_server.devices.models import Issue, PhoneState
 from clinic_server.errors import ClinicError, Conflict, Forbidden, NotFound, Unprocessable
+from clinic_server.notify import channels
 from clinic_server.notify import service as notify
 from clinic_server.notify.models import OutboxMessage
 from clinic_server.staff import service as staff_service
@@ -332,6 +336,12 @@ def test_an_emergency_closes_only_with_an_answer_that_arrived(world: World) -> N
         within_days=2,
         text="两天内来",
     )
+    assert refusal(patient_reached=True) == "alarms.close_needs_register"
+    world.do(service.register_critical_value, world.attending, alarm_id, "王建国", True)
+    assert refusal() == "alarms.close_needs_reached"
+    assert refusal(patient_reached=False) == "alarms.close_needs_reached"
+    assert refusal("not_reached", patient_reached=False) == "alarms.close_needs_call"
+    world.do(service.log_call, world.attending, alarm_id, "ambulance", "answered")
     assert refusal() == "alarms.close_needs_reached"
     with world.db.write() as session, pytest.raises(NotFound):
         service.mark_read(session, world.patient_id + 1, row.id, None, world.now)
@@ -339,6 +349,53 @@ def test_an_emergency_closes_only_with_an_answer_that_arrived(world: World) -> N
     with world.db.write() as session:
         service.mark_read(session, world.patient_id, row.id, "call_me", world.now)
     assert world.alarm(alarm_id).read_at == world.now
+
+
+def test_a_logged_call_that_was_answered_or_not_is_what_an_emergency_closes_with(
+    world: World,
+) -> None:
+    for call, outcome in (("answered", "treated"), ("no_answer", "not_reached")):
+        alarm_id = world.raise_("E10", "alarms.sos", key=call)
+        world.do(
+            service.decide_and_advise,
+            world.attending,
+            alarm_id,
+            opinion=Opinion.EMERGENCY_NOW,
+            within_days=None,
+            text="请打 120",
+        )
+        world.do(service.log_call, world.attending, alarm_id, "patient", call)
+        reached = False if outcome == "not_reached" else None
+        # a call for help is no finding of the ECG: the register does not ask for it
+        world.do(service.close, world.attending, alarm_id, outcome, patient_reached=reached)
+        assert world.alarm(alarm_id).outcome == outcome
+
+
+def test_taking_over_names_who_had_it_and_never_happens_by_the_way(world: World) -> None:
+    alarm_id = world.raise_("E2")
+    other = world.second
+    world.do(service.acknowledge, world.attending, alarm_id)
+    with pytest.raises(Conflict):
+        world.do(service.acknowledge, other, alarm_id)
+    world.do(service.acknowledge, other, alarm_id, instead_of=world.attending.id)
+    assert world.alarm(alarm_id).acknowledged_by == other.id
+    with pytest.raises(Conflict):  # the page of a third had the one before last
+        world.do(service.acknowledge, world.head, alarm_id, instead_of=world.attending.id)
+    last = world.events(alarm_id, "acknowledged")[-1]
+    assert (last.actor_id, last.detail["instead_of"]) == (other.id, world.attending.id)
+
+
+def test_something_worse_ends_a_pause_of_reminders(world: World) -> None:
+    card = world.raise_("U1", "alarms.nsvt", evidence={"severity": 5.0})
+    until = world.now + timedelta(hours=4)
+    world.do(service.snooze, world.attending, card, until=until)
+    world.now += timedelta(minutes=1)
+    world.raise_("U1", "alarms.nsvt", key="same", evidence={"severity": 5.5})
+    assert world.alarm(card).snoozed_until is not None
+    before = len(world.called(card))
+    world.raise_("U1", "alarms.nsvt", key="worse", evidence={"severity": 9.0})
+    assert world.alarm(card).snoozed_until is None
+    assert len(world.called(card)) > before
 
 
 def test_a_false_alarm_closes_with_its_finding(world: World) -> None:
@@ -399,6 +456,42 @@ def test_a_failing_channel_gives_way_to_the_next_and_messages_name_nobody(
     assert world.alarm(alarm_id).notified_at == world.now
 
 
+def test_nobody_waits_for_the_retries_of_a_channel_that_is_known_to_fail(
+    world: World,
+) -> None:
+    with world.db.write() as session:
+        notify.save_channel(session, name="wecom", address="bad://x", position=1)
+        notify.save_channel(session, name="sms", address="good://x", position=2)
+
+    def send(address: str, _title: str, _body: str) -> str:
+        return "timeout" if address.startswith("bad") else ""
+
+    def delivered(alarm_id: int) -> timedelta:
+        start = world.now
+        while world.alarm(alarm_id).notified_at is None:
+            world.now += timedelta(seconds=1)
+            delivery.deliver(world.db, world.now, "", send)
+        return world.now - start
+
+    assert delivered(world.raise_("E2")) > timedelta(seconds=10)
+    assert delivered(world.raise_("E1", "alarms.vf")) == timedelta(seconds=1)
+
+
+# apprise looks through all of its plugins, one of which imports it
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+def test_a_channel_that_hangs_has_failed_after_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+        monkeypatch.setattr(channels, "TIMEOUT_S", 0.2)
+        began = time.monotonic()
+        assert channels.send(f"json://127.0.0.1:{port}", "安心", "#1") == "timeout"
+        assert time.monotonic() - began < 2
+
+
 def test_when_every_channel_fails_the_next_step_is_due_and_all_screens_say_so(
     world: World,
 ) -> None:
@@ -426,6 +519,39 @@ def test_reaching_a_connected_console_counts_as_notified_once(world: World) -> N
             )
             assert reached == fresh
     assert world.alarm(alarm_id).notified_at == world.now
+
+
+def test_the_patient_is_asked_first_and_the_desk_after_an_hour(world: World) -> None:
+    alarm_id = world.raise_("T2", "alarms.lead_off")
+    assert not world.called(alarm_id)
+    start = world.now
+    with world.db.write() as session:
+        world.duty(session, world.nurse, 3)
+    world.pass_time(start + timedelta(minutes=59), every_s=60)
+    assert not world.called(alarm_id)
+    world.pass_time(start + timedelta(minutes=61), every_s=30)
+    assert world.called(alarm_id) == [(1, world.nurse.id or 0)]
+
+
+def test_a_loose_electrode_waits_for_the_morning(world: World) -> None:
+    with world.db.write() as session:
+        issue = session.get_one(Issue, world.issue_id)
+        issue.enrolled_at = NOW
+        session.add(issue)
+        state = PhoneState(issue_id=world.issue_id, reported_at=NOW, phone_at=NOW)
+        state.lead_off_since = NOW
+        session.add(state)
+    zone = ZoneInfo("Asia/Shanghai")  # 16:00 there at NOW
+
+    def loose(hours: float) -> int:
+        with world.db.write() as session:
+            watchdog.sweep(session, NOW + timedelta(hours=hours), zone)
+            rows = service.open_alarms(session, world.attending, NOW)
+            return sum(row.code == "alarms.lead_off" for row in rows)
+
+    assert loose(0.05) == 0
+    assert loose(8) == 0, "midnight"
+    assert loose(14.1) == 1, "six in the morning"
 
 
 def test_silence_is_told_at_15_and_30_minutes_and_ends_with_data(world: World) -> None:
