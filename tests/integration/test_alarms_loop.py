@@ -113,6 +113,10 @@ def test_a_vt_on_the_chest_becomes_an_answer_on_the_phone(clinic: Any, ward: Any
     )
     assert answer.status_code == 200, answer.text
     refused = doctor.post(f"{here}/close", json={"outcome": "clinic_visit"})
+    assert refused.json()["code"] == "alarms.close_needs_register"
+    told = {"told": "王建国", "read_back": True}
+    assert doctor.post(f"{here}/critical-value", json=told).status_code == 200
+    refused = doctor.post(f"{here}/close", json={"outcome": "clinic_visit"})
     assert refused.json()["code"] == "alarms.close_needs_reached"
     (advice,) = phone.http.get("/api/me/inbox", headers=phone.headers).json()
     assert advice["text"] == "三天内来门诊"
