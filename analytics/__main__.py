@@ -179,14 +179,14 @@ def run_analyze(args: argparse.Namespace, *, render_pdf: RenderPdf | None = None
         _print({"record": name, "error": "analytics.no_renderer", "params": {}})
         return 1
     try:
-        recording = read_record(args.record)
-        report = analyze_recording(recording)
+        # The counts of a day are not held beside its analysis, but read again to print.
+        report = analyze_recording(read_record(args.record))
         text = json.dumps(
             {"record": name, **report.to_json()}, ensure_ascii=False, allow_nan=False
         )
         args.json.write_text(text + "\n", encoding="utf-8")
         if args.pdf is not None and render_pdf is not None:
-            args.pdf.write_bytes(render_pdf(report, recording))
+            args.pdf.write_bytes(render_pdf(report, read_record(args.record)))
     except (AnalyticsError, OSError) as error:
         _print({"record": name, **_described(error)})
         return 1
@@ -204,12 +204,10 @@ def run_analyze(args: argparse.Namespace, *, render_pdf: RenderPdf | None = None
 
 def analyze_recording(recording: Recording) -> HolterReport:
     """Analyse a recording read from a file; its wall clock gives day and night."""
-    return analyze_holter(
-        recording.signal_mv,
-        recording.fs,
-        lead_names=recording.lead_names,
-        start_at=recording.start_at,
-    )
+    signal_mv, fs = recording.signal_mv, recording.fs
+    lead_names, start_at = recording.lead_names, recording.start_at
+    del recording  # the counts of a day are not needed beside its millivolts
+    return analyze_holter(signal_mv, fs, lead_names=lead_names, start_at=start_at)
 
 
 def run_evaluate(args: argparse.Namespace) -> int:

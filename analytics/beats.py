@@ -6,8 +6,10 @@ timing alone (`analytics.supraventricular_model`): they come early against the p
 own slow rhythm, in a rhythm that is otherwise regular.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,7 @@ from analytics import (
     quality,
     supraventricular_model,
 )
-from analytics.beat_features import Measures, Timing
+from analytics.beat_features import Measures
 from analytics.types import Beat, Ecg, Flags, QualityWindow, RPeaks
 from analytics.vocabulary import Aami, Grade
 
@@ -77,6 +79,7 @@ def classify_beats(
     quality_windows: tuple[QualityWindow, ...] = (),
     *,
     evidence: qrs.Evidence | None = None,
+    seconds: quality.Seconds | None = None,
 ) -> tuple[Beat, ...]:
     """Classify the beats of one lead.
 
@@ -92,6 +95,9 @@ def classify_beats(
         From `quality.assess_quality`; beats in a window graded X are not usable.
     evidence : qrs.Evidence, optional
         From `qrs.examine` on the same signal; saves running the network again.
+    seconds : quality.Seconds, optional
+        From `quality.measure_seconds` on the same signal; saves measuring again where no
+        sample is missing.
 
     Returns
     -------
@@ -101,7 +107,10 @@ def classify_beats(
     ------
     BadShape, BadSamplingRate
     """
-    return tabulate(ecg_mv, fs, r_peaks, quality_windows, evidence=evidence).beats()
+    table = tabulate(
+        ecg_mv, fs, r_peaks, quality_windows, evidence=evidence, seconds=seconds
+    )
+    return table.beats()
 
 
 def tabulate(
@@ -111,30 +120,130 @@ def tabulate(
     quality_windows: tuple[QualityWindow, ...] = (),
     *,
     evidence: qrs.Evidence | None = None,
+    seconds: quality.Seconds | None = None,
 ) -> BeatTable:
     """Classify as `classify_beats` does, into arrays (for recordings of a day)."""
-    ecg = filters.one_lead(ecg_mv)
     peaks = np.asarray(r_peaks, dtype=np.int64)
-    evidence = qrs.examine(ecg, fs) if evidence is None else evidence
-    measures, peaks, rr_s = measure_beats(evidence, peaks)
-    usable, quiet = _usable(ecg, evidence, peaks, quality_windows)
-    usable &= measures.qrs_logit > DOUBTFUL
+    known = examined(ecg_mv, fs, peaks, evidence=evidence)
+    return judge(known, ecg_mv, quality_windows, seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """Beats as measured, one row each, before a class is given to them."""
+
+    fs: float
+    segments: tuple[tuple[int, int], ...]
+    """Stretches of signal without a hole: first sample, first sample after."""
+    sample: RPeaks
+    rr_s: NDArray[np.float64]
+    """Seconds since the beat before in the same segment, else NaN."""
+    qrs_logit: NDArray[np.float64]
+    width_ms: NDArray[np.float64]
+    ventricular: NDArray[np.float64]
+    """Probability of a ventricular beat."""
+
+
+def examined(
+    ecg_mv: Ecg, fs: float, r_peaks: RPeaks, *, evidence: qrs.Evidence | None = None
+) -> Examined:
+    """Measure beats; what the network said of the whole signal is not needed after that.
+
+    Shapes are cut out block by block: those of a day at once would fill 40 MB.
+    """
+    if evidence is None:
+        evidence = qrs.examine(filters.one_lead(ecg_mv), fs)
+    found = [_located(evidence.fs, segment, r_peaks) for segment in evidence.segments]
+    sample = _column([one.sample for one in found]).astype(np.int64)
+    rr_s = _column([one.rr_s for one in found])
     times = beat_features.timing(rr_s)
-    p_v = ventricular_probability(measures, times)
-    p_s = supraventricular_model.probability(rr_s, p_v > 0.5)
-    aami = np.full(peaks.size, Aami.N.value)
+    widths, answers = [np.empty(0)], [np.empty(0)]
+    for begin, end in blocks(sample.size):
+        measures = _measured(found, begin, end)
+        rows = beat_features.features(measures, times.part(begin, end))
+        widths.append(measures.width_ms)
+        answers.append(probability("beats_v", rows))
+    return Examined(
+        evidence.fs,
+        tuple((s.first_sample, s.end_sample) for s in evidence.segments),
+        sample,
+        rr_s,
+        _column([one.logit for one in found]),
+        np.concatenate(widths),
+        np.concatenate(answers),
+    )
+
+
+def judge(
+    known: Examined,
+    ecg_mv: Ecg,
+    quality_windows: tuple[QualityWindow, ...] = (),
+    *,
+    seconds: quality.Seconds | None = None,
+) -> BeatTable:
+    """Say of measured beats what they are; parameters as in `classify_beats`."""
+    ecg = filters.one_lead(ecg_mv)
+    usable, quiet = _usable(ecg, known, quality_windows, seconds)
+    usable &= known.qrs_logit > DOUBTFUL
+    p_v = known.ventricular
+    p_s = supraventricular_model.probability(known.rr_s, p_v > 0.5)
+    aami = np.full(known.sample.size, Aami.N.value)
     aami[p_s > 0.5] = Aami.S.value
     aami[p_v > 0.5] = Aami.V.value
     return BeatTable(
-        sample=peaks,
+        sample=known.sample,
         aami=aami,
-        confidence=_confidence(measures.qrs_logit, p_v, p_s),
-        rr_ms=np.where(quiet, np.round(rr_s * 1000.0, 3), np.nan),
-        wide=measures.width_ms > WIDE_MS,
+        confidence=_confidence(known.qrs_logit, p_v, p_s),
+        rr_ms=np.where(quiet, np.round(known.rr_s * 1000.0, 3), np.nan),
+        wide=known.width_ms > WIDE_MS,
         usable=usable,
-        qrs_ms=measures.width_ms,
+        qrs_ms=known.width_ms,
         ventricular=p_v,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """The beats of one segment and where they lie in its evidence."""
+
+    segment: qrs.Segment
+    sample: RPeaks
+    place: NDArray[np.int64]
+    logit: NDArray[np.float64]
+    rr_s: NDArray[np.float64]
+
+
+def _located(fs: float, segment: qrs.Segment, r_peaks: RPeaks) -> _Located:
+    rate = filters.resampling(fs)
+    inside = (r_peaks >= segment.first_sample) & (r_peaks < segment.end_sample)
+    peaks = r_peaks[inside]
+    place = np.round((peaks - segment.first_sample) * (rate.up / rate.down))
+    place = place.astype(np.int64)
+    cells = np.clip(place // qrs_stream.CELL, 0, max(segment.heat.size - 1, 0))
+    rr_s = np.diff(peaks, prepend=peaks[:1]) / fs
+    rr_s[:1] = np.nan
+    return _Located(segment, peaks, place, _highest_near(segment.heat, cells), rr_s)
+
+
+def _measured(found: Sequence[_Located], begin: int, end: int) -> Measures:
+    """Measure some beats, counted through all segments."""
+    parts, first = [beat_features.no_measures()], 0
+    for one in found:
+        low, high = max(begin - first, 0), min(end - first, one.place.size)
+        if high > low:
+            part = slice(low, high)
+            s = one.segment
+            parts.append(
+                beat_features.measure(
+                    s.grid, 0, s.ventricular, 0, one.place[part], one.logit[part]
+                )
+            )
+        first += one.place.size
+    return _stacked(parts)
+
+
+def _column(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate([np.empty(0), *parts])
 
 
 def measure_beats(
@@ -150,26 +259,10 @@ def measure_beats(
     rr_s : ndarray of float64
         Seconds since the beat before in the same segment, else NaN.
     """
-    measures = beat_features.no_measures()
-    parts, kept, intervals = [measures], [], []
-    rate = filters.resampling(evidence.fs)
-    for segment in evidence.segments:
-        inside = (r_peaks >= segment.first_sample) & (r_peaks < segment.end_sample)
-        peaks = r_peaks[inside]
-        place = np.round((peaks - segment.first_sample) * (rate.up / rate.down))
-        place = place.astype(np.int64)
-        cells = np.clip(place // qrs_stream.CELL, 0, max(segment.heat.size - 1, 0))
-        logit = _highest_near(segment.heat, cells)
-        parts.append(
-            beat_features.measure(segment.grid, 0, segment.ventricular, 0, place, logit)
-        )
-        kept.append(peaks)
-        intervals.append(np.diff(peaks, prepend=peaks[:1]) / evidence.fs)
-        if peaks.size:
-            intervals[-1][0] = np.nan
-    if not kept:
-        return measures, np.empty(0, np.int64), np.empty(0)
-    return _stacked(parts), np.concatenate(kept), np.concatenate(intervals)
+    found = [_located(evidence.fs, segment, r_peaks) for segment in evidence.segments]
+    sample = _column([one.sample for one in found]).astype(np.int64)
+    measures = _measured(found, 0, sample.size)
+    return measures, sample, _column([one.rr_s for one in found])
 
 
 def _stacked(parts: list[Measures]) -> Measures:
@@ -193,41 +286,28 @@ def _highest_near(
 
 def _usable(
     ecg: Ecg,
-    evidence: qrs.Evidence,
-    peaks: RPeaks,
+    known: Examined,
     windows: tuple[QualityWindow, ...],
+    seconds: quality.Seconds | None,
 ) -> tuple[Flags, Flags]:
     """Tell which beats lie on grade A or B, and which intervals no noise interrupts."""
+    peaks = known.sample
     usable = np.zeros(peaks.size, dtype=bool)
     quiet = np.zeros(peaks.size, dtype=bool)
-    for segment in evidence.segments:
-        inside = (peaks >= segment.first_sample) & (peaks < segment.end_sample)
-        part = ecg[segment.first_sample : segment.end_sample]
-        good = quality.usable_seconds(quality.measure_seconds(part, evidence.fs))
-        at = ((peaks[inside] - segment.first_sample) / evidence.fs).astype(np.int64)
+    for first, end in known.segments:
+        inside = (peaks >= first) & (peaks < end)
+        part = ecg[first:end]
+        measured = seconds if part.size == ecg.size else None
+        if measured is None:
+            measured = quality.measure_seconds(part, known.fs)
+        good = quality.usable_seconds(measured)
+        at = ((peaks[inside] - first) / known.fs).astype(np.int64)
         usable[inside], quiet[inside] = quality.beats_on(good, at)
     for window in windows:
         if window.grade is Grade.X:
             low, high = np.searchsorted(peaks, [window.first_sample, window.end_sample])
             usable[low:high] = False
     return usable, quiet
-
-
-def ventricular_probability(
-    measures: Measures, times: Timing, *, model: str = "beats_v"
-) -> NDArray[np.float64]:
-    """Probability that each beat is ventricular, block by block."""
-    parts = [np.empty(0)]
-    for begin, end in blocks(measures.size):
-        part = Timing(
-            times.before_s[begin:end],
-            times.after_s[begin:end],
-            times.reference_s[begin:end],
-            times.irregularity[begin:end],
-        )
-        rows = beat_features.features(measures.part(begin, end), part)
-        parts.append(probability(model, rows))
-    return np.concatenate(parts)
 
 
 def probability(model: str, rows: NDArray[np.float32]) -> NDArray[np.float64]:

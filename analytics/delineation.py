@@ -194,7 +194,10 @@ def rows_at(ecg_mv: Ecg, r_peaks: Ints, fs: float) -> Floats:
     """Cut one row a beat, R at column ``round(BEFORE_S * fs)``."""
     columns = np.arange(-round(BEFORE_S * fs), round(AFTER_S * fs) + 1)
     at = np.clip(r_peaks[:, None] + columns, 0, ecg_mv.size - 1)
-    rows: Floats = np.nan_to_num(ecg_mv[at])
+    rows: Floats = ecg_mv[at]
+    missing = ~np.isfinite(rows)
+    if missing.any():
+        rows[missing] = 0.0
     return rows
 
 
@@ -203,7 +206,7 @@ def median_rows(rows: Floats) -> Floats:
     ordered = np.sort(rows, axis=1)
     half, odd = divmod(rows.shape[1], 2)
     if odd:
-        return np.asarray(ordered[:, half])
+        return ordered[:, half].copy()  # a view would keep all the rows
     return np.asarray((ordered[:, half - 1] + ordered[:, half]) / 2.0)
 
 
@@ -247,12 +250,17 @@ def _qrs(x: Floats, r: int, fs: float) -> tuple[Places, Places]:
 def _area(x: Floats, width_s: float, level_s: float, fs: float) -> Floats:
     """Surface between the signal of the last ``width_s`` and its level now."""
     m, width, level = x.shape[1], round(width_s * fs), max(1, round(level_s / 2.0 * fs))
-    total = np.concatenate([np.zeros((len(x), 1)), np.cumsum(x, axis=1)], axis=1)
     at = np.arange(m)
-    first = np.maximum(at - width + 1, 0)
     low, high = np.maximum(at - level, 0), np.minimum(at + level + 1, m)
-    now = (total[:, high] - total[:, low]) / (high - low)
-    surface: Floats = total[:, at + 1] - total[:, first] - (at + 1 - first) * now
+    # Running sum with its ends continued: column ``n + more`` is the sum before n.
+    more = max(width, level)
+    total = np.zeros((len(x), m + 1 + 2 * more))
+    np.cumsum(x, axis=1, out=total[:, more + 1 : more + 1 + m])
+    total[:, more + 1 + m :] = total[:, more + m, None]
+    now = total[:, more + level + 1 :][:, :m] - total[:, more - level :][:, :m]
+    now /= high - low
+    surface: Floats = total[:, more + 1 :][:, :m] - total[:, more - width + 1 :][:, :m]
+    surface -= np.minimum(at + 1, width) * now
     return surface
 
 
@@ -341,13 +349,13 @@ def _p_peak(
     rows, column = np.arange(len(x)), np.arange(m)
     held = np.where(column > onset[:, None], x[rows, onset][:, None], x)
     third, step = _mean(held, _HAT_S, fs), round(_HAT_S * fs)
-    left, right = np.clip(column - step, 0, m - 1), np.clip(column + step, 0, m - 1)
-    stands = third - (third[:, left] + third[:, right]) / 2.0
+    wide = np.pad(third, ((0, 0), (step, step)), mode="edge")
+    stands = third - (wide[:, :m] + wide[:, 2 * step :]) / 2.0
     weight = np.maximum(stands, -_INVERTED * stands)
     size = np.abs(stands)
-    top = (size >= size[:, np.maximum(column - 1, 0)]) & (
-        size >= size[:, np.minimum(column + 1, m - 1)]
-    )
+    top = np.ones(size.shape, dtype=bool)
+    top[:, 1:] &= size[:, 1:] >= size[:, :-1]
+    top[:, :-1] &= size[:, :-1] >= size[:, 1:]
     # The T wave before ends as long after its R as this one does.
     first = np.maximum(r - _P_REACH_S * fs, t_end + (_P_AFTER_T_S - rr) * fs)
     allowed = (column >= first[:, None]) & (column <= onset[:, None] - _P_NEAR_S * fs)

@@ -71,21 +71,27 @@ def _p_waves(ecg_mv: Ecg, fs: float, r_peaks: Ints, rr_s: Floats) -> list[PWave]
     shortest = np.sort(np.nan_to_num(rr_s, nan=1.0), axis=1)[:, beats // 10]
     marks = delineate(middle, r, fs, shortest)
     half = round(HALF_S * fs)
-    out: list[PWave] = []
-    for k in range(groups):
-        # Where T is too low to be seen, it ends about 0.42 x sqrt(RR) after R.
-        t_end_s = marks.t_end_ms[k] / 1000.0
-        t_end_s = float(t_end_s if np.isfinite(t_end_s) else 0.42 * np.sqrt(shortest[k]))
-        if marks.p_mv[k] == 0.0:
-            out.append(PWave(0.0, 0.0, 0.0, t_end_s, np.zeros(2 * half)))
-            continue
-        peak = r + round(float(marks.p_peak_ms[k]) * fs / 1000.0)
-        part = slice(max(0, peak - half), peak + half)
-        shape = middle[k, part] - middle[k, part].mean()
-        evidence = float(np.clip(likeness(rows[k, :, part], shape).mean(), 0.0, 1.0))
-        pr_s, peak_s = marks.pr_ms[k] / 1000.0, -marks.p_peak_ms[k] / 1000.0
-        out.append(PWave(evidence, float(pr_s), float(peak_s), t_end_s, shape))
-    return out
+    # Where T is too low to be seen, it ends about 0.42 x sqrt(RR) after R.
+    t_end_s = marks.t_end_ms / 1000.0
+    t_end_s = np.where(np.isfinite(t_end_s), t_end_s, 0.42 * np.sqrt(shortest))
+    seen = np.flatnonzero(marks.p_mv != 0.0)
+    shapes, evidence = np.zeros((groups, 2 * half)), np.zeros(groups)
+    peak = r + np.round(marks.p_peak_ms[seen] * fs / 1000.0).astype(np.int64)
+    columns = peak[:, None] + np.arange(-half, half)  # a P peaks 0.4 s before R at most
+    shape = middle[seen[:, None], columns]
+    shape -= shape.mean(axis=1, keepdims=True)
+    parts = rows[seen[:, None, None], np.arange(beats)[:, None], columns[:, None, :]]
+    parts -= parts.mean(axis=2, keepdims=True)
+    norms = np.linalg.norm(parts, axis=2) * np.linalg.norm(shape, axis=1)[:, None]
+    alike = np.einsum("gbk,gk->gb", parts, shape) / (norms + 1e-9)
+    shapes[seen], evidence[seen] = shape, np.clip(alike.mean(axis=1), 0.0, 1.0)
+    pr_s, peak_s = marks.pr_ms / 1000.0, -marks.p_peak_ms / 1000.0
+    return [
+        PWave(float(evidence[k]), float(pr_s[k]), float(peak_s[k]), float(t), shapes[k])
+        if evidence[k] > 0.0
+        else PWave(0.0, 0.0, 0.0, float(t), np.zeros(2 * half))
+        for k, t in enumerate(t_end_s)
+    ]
 
 
 def likeness(rows: Floats, shape: Floats) -> Floats:

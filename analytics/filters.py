@@ -167,10 +167,15 @@ def fill_holes(ecg: Ecg) -> tuple[Ecg, Flags]:
     if not missing.any():
         return ecg, missing
     filled = ecg.copy()
-    there = np.flatnonzero(~missing)
-    filled[missing] = (
-        np.interp(np.flatnonzero(missing), there, ecg[there]) if there.size else 0.0
-    )
+    if missing.all():
+        filled[:] = 0.0
+        return filled, missing
+    # Hole by hole: arrays of all that is there would weigh more than the signal.
+    for first, end in runs(missing).tolist():
+        before = ecg[first - 1] if first else ecg[end]
+        after = ecg[end] if end < ecg.size else before
+        slope = (after - before) / (end - first + 1)
+        filled[first:end] = slope * np.arange(1, end - first + 1) + before
     return filled, missing
 
 
@@ -257,10 +262,9 @@ def _past_quantile(values: Ecg, first: int, memory: int, share: float) -> Ecg:
         out[index - first] = past[int(share * (past.size - 1) + 0.5)]
     begin = max(first, memory - 1)
     rank = int(share * (memory - 1) + 0.5)
-    for low in range(begin, values.size, 4096):
-        high = min(low + 4096, values.size)
-        windows = np.lib.stride_tricks.sliding_window_view(
-            values[low - memory + 1 : high], memory
-        )
-        out[low - first : high - first] = np.partition(windows, rank, axis=1)[:, rank]
+    if begin < values.size:
+        known = values[begin - memory + 1 :]
+        around = ndimage.rank_filter(known, rank, size=memory)
+        # The filter is centred; a window that ends at n is centred half of it earlier.
+        out[begin - first :] = around[memory // 2 : memory // 2 + values.size - begin]
     return out

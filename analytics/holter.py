@@ -51,7 +51,8 @@ def read_ecg(
     """
     filters.check_fs(fs)
     leads = _with_gaps(filters.all_leads(ecg_mv), gaps)
-    graded = quality.assess_leads(leads, fs, contact=contact)
+    seconds = [quality.measure_seconds(lead, fs) for lead in leads.T]
+    graded = quality.assess_leads(leads, fs, contact=contact, measured=seconds)
     grades = quality.best_of(graded)
     # A lead may be free of doubt to the detector and yet too noisy for its beats to count.
     chosen = quality.readable(graded)
@@ -59,10 +60,10 @@ def read_ecg(
     found = qrs.examine_leads(able, fs)
     primary = chosen[found.lead]
     lead = leads[:, primary]
-    beats = beat_classes.classify_beats(
-        lead, fs, found.r_peaks, grades, evidence=found.evidence
-    )
+    known = beat_classes.examined(lead, fs, found.r_peaks, evidence=found.evidence)
     del found  # the largest thing here; a day must fit into half a gigabyte
+    beats = beat_classes.judge(known, lead, grades, seconds=seconds[primary]).beats()
+    del known
     beside = [leads[:, k] for k in range(leads.shape[1]) if k != primary]
     episodes = rhythm.find_episodes(
         beats,

@@ -139,7 +139,7 @@ def beat_table(beats: Sequence[Beat], episodes: Sequence[Episode], fs: float) ->
         if int(sample[k - 1]) not in real:
             rr[k] = np.nan
     wide = np.fromiter((b.wide for b in beats), np.bool_, n)
-    aami = np.array([b.aami.value for b in beats], dtype="U1")
+    aami = np.array([b.aami for b in beats], dtype="U1")
     in_af = inside(sample, [e for e in episodes if e.rhythm in AF_RHYTHMS])
     return BeatTable(
         fs=fs,

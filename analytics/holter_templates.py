@@ -90,11 +90,19 @@ def _waves(ecg_mv: Ecg, sample: Ints, fs: float) -> tuple[Floats, Flags]:
     n_before, n_after = round(BEFORE_S * TEMPLATE_HZ), round(AFTER_S * TEMPLATE_HZ)
     columns = np.arange(-n_before, n_after + 1)
     width = max(1, round(fs / TEMPLATE_HZ))
-    centre = np.rint(columns * fs / TEMPLATE_HZ).astype(np.int64)
-    index = (centre[:, None] + np.arange(width) - width // 2)[None] + sample[:, None, None]
-    inside = (index.min(axis=(1, 2)) >= 0) & (index.max(axis=(1, 2)) < len(ecg_mv))
-    waves = ecg_mv[np.clip(index, 0, len(ecg_mv) - 1)].mean(axis=2)
-    waves = waves - np.median(waves, axis=1, keepdims=True)
+    first = np.rint(columns * fs / TEMPLATE_HZ).astype(np.int64) - width // 2
+    low, high = int(first[0]), int(first[-1]) + width
+    inside = (sample + low >= 0) & (sample + high <= len(ecg_mv))
+    if len(ecg_mv) < high - low:
+        return np.zeros((len(sample), columns.size)), np.zeros(len(sample), dtype=bool)
+    begin = np.clip(sample + low, 0, len(ecg_mv) - (high - low))
+    rows = np.lib.stride_tricks.sliding_window_view(ecg_mv, high - low)[begin]
+    waves: Floats = rows[:, first - low]
+    for k in range(1, width):
+        waves += rows[:, first - low + k]
+    waves /= width
+    middle = columns.size // 2  # the number of columns is odd
+    waves -= np.partition(waves, middle, axis=1)[:, middle, None]
     whole: Flags = inside & np.isfinite(waves).all(axis=1)
     return waves, whole
 

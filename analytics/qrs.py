@@ -66,7 +66,7 @@ def examine(ecg_mv: Ecg, fs: float) -> Evidence:
     ecg = filters.one_lead(ecg_mv)
     state = qrs_stream.start(fs)
     step = int(_PIECE_S * fs)
-    open_pieces: list[Piece] = []
+    growing: _Growing | None = None
     segments: list[Segment] = []
     for begin in range(0, max(ecg.size, 1), step):
         state, pieces = qrs_stream.advance(state, ecg[begin : begin + step], begin)
@@ -74,28 +74,62 @@ def examine(ecg_mv: Ecg, fs: float) -> Evidence:
             state, last = qrs_stream.finish(state)
             pieces += last
         for piece in pieces:
-            open_pieces.append(piece)
+            if growing is None:
+                growing = _Growing((ecg.size - piece.first_sample) / fs)
+            growing.take(piece)
             if piece.closed:
-                segments.append(_joined(open_pieces))
-                open_pieces = []
+                segments.append(growing.segment(piece))
+                growing = None
     return Evidence(float(fs), tuple(segments))
 
 
-def _joined(pieces: list[Piece]) -> Segment:
-    found = [piece.found for piece in pieces]
-    return Segment(
-        first_sample=pieces[0].first_sample,
-        end_sample=pieces[-1].end_sample,
-        grid=np.concatenate([piece.grid for piece in pieces]),
-        heat=np.concatenate([piece.heat for piece in pieces]),
-        ventricular=np.concatenate([piece.ventricular for piece in pieces]),
-        rhythm=np.concatenate([piece.rhythm for piece in pieces]),
-        found=Found(
-            np.concatenate([part.sample for part in found]),
-            np.concatenate([part.place for part in found]),
-            np.concatenate([part.logit for part in found]),
-        ),
-    )
+class _Growing:
+    """The evidence of a segment while its pieces come in.
+
+    Room for all that may come is asked for at once: memory that is not written to costs
+    nothing, and joining pieces at the end would need it twice.
+    """
+
+    def __init__(self, longest_s: float) -> None:
+        most = int(longest_s * filters.GRID_HZ) + 2 * qrs_stream.SLOW
+        self._grid = np.empty(most, np.float32)
+        self._heat = np.empty(most // qrs_stream.CELL + 1, np.float32)
+        self._ventricular = np.empty_like(self._heat)
+        self._rhythm = np.empty((most // qrs_stream.SLOW + 1, 2), np.float32)
+        self._grid_end = self._cell_end = self._slow_end = 0
+        self._found: list[Found] = []
+
+    def take(self, piece: Piece) -> None:
+        """Copy one piece in."""
+        at, end = piece.grid_first, piece.grid_first + piece.grid.size
+        self._grid[at:end], self._grid_end = piece.grid, end
+        at, end = piece.cell_first, piece.cell_first + piece.heat.size
+        self._heat[at:end], self._cell_end = piece.heat, end
+        self._ventricular[at:end] = piece.ventricular
+        at, end = piece.slow_first, piece.slow_first + len(piece.rhythm)
+        self._rhythm[at:end], self._slow_end = piece.rhythm, end
+        self._found.append(piece.found)
+
+    def segment(self, last: Piece) -> Segment:
+        """Give the evidence once its last piece is in."""
+        return Segment(
+            first_sample=last.first_sample,
+            end_sample=last.end_sample,
+            grid=_kept(self._grid, self._grid_end),
+            heat=_kept(self._heat, self._cell_end),
+            ventricular=_kept(self._ventricular, self._cell_end),
+            rhythm=_kept(self._rhythm, self._slow_end),
+            found=Found(
+                np.concatenate([part.sample for part in self._found]),
+                np.concatenate([part.place for part in self._found]),
+                np.concatenate([part.logit for part in self._found]),
+            ),
+        )
+
+
+def _kept(values: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Part of the room that was used; a copy where most of it was not."""
+    return values[:count] if 2 * count > len(values) else values[:count].copy()
 
 
 def detect_r_peaks(ecg_mv: Ecg, fs: float) -> RPeaks:

@@ -6,7 +6,7 @@ rules: beats may be used from A and B.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
 
@@ -57,6 +57,11 @@ class Seconds:
     missing: NDArray[np.float64]
     """Share of samples that do not exist."""
 
+    def first(self, count: int) -> "Seconds":
+        """Keep the measures of the first seconds only."""
+        columns = (getattr(self, one.name)[:count] for one in fields(self))
+        return Seconds(*columns)
+
     @property
     def flat(self) -> Flags:
         """Seconds without any signal."""
@@ -87,16 +92,15 @@ def measure_seconds(ecg: Ecg, fs: float) -> Seconds:
     if not starts.size:
         nothing = np.empty(0)
         return Seconds(nothing, nothing, nothing, nothing, np.empty(0, bool), nothing)
-    filled, missing = filters.fill_holes(ecg)
-    holes = bool(missing.any())
     parts = []
     for i in range(0, starts.size, _AT_ONCE):
-        rows = _rows(filled, starts[i : i + _AT_ONCE], width)
-        share = (
-            _rows(missing, starts[i : i + _AT_ONCE], width).mean(axis=1)
-            if holes
-            else np.zeros(len(rows))
-        )
+        some = starts[i : i + _AT_ONCE]
+        low = max(int(some[0]) - width, 0)
+        filled, missing = filters.fill_holes(ecg[low : int(some[-1]) + 2 * width])
+        rows = _rows(filled, some - low, width)
+        share = np.zeros(len(rows))
+        if missing.any():
+            share = _rows(missing, some - low, width).mean(axis=1)
         parts.append((*_measure(rows, fs), share))
     return Seconds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
@@ -276,12 +280,26 @@ def assess_quality(
 
 
 def assess_leads(
-    ecg_mv: Leads | Ecg, fs: float, *, contact: Flags | None = None
+    ecg_mv: Leads | Ecg,
+    fs: float,
+    *,
+    contact: Flags | None = None,
+    measured: Sequence[Seconds | None] | None = None,
 ) -> tuple[tuple[QualityWindow, ...], ...]:
-    """Grade every lead as `assess_quality` does, each by itself."""
+    """Grade every lead as `assess_quality` does, each by itself.
+
+    Parameters
+    ----------
+    measured : sequence of Seconds or None, optional
+        From `measure_seconds` on each whole lead, where that is known already.
+    """
     filters.check_fs(fs)
-    leads = filters.all_leads(ecg_mv)
-    return tuple(assess_lead(lead, fs, contact=contact) for lead in leads.T)
+    leads = filters.all_leads(ecg_mv).T
+    known = [None] * len(leads) if measured is None else measured
+    return tuple(
+        assess_lead(lead, fs, contact=contact, measured=own)
+        for lead, own in zip(leads, known, strict=True)
+    )
 
 
 def best_of(
@@ -305,24 +323,32 @@ def readable(graded: Sequence[tuple[QualityWindow, ...]]) -> list[int]:
 
 
 def assess_lead(
-    ecg: Ecg, fs: float, *, contact: Flags | None = None, first_sample: int = 0
+    ecg: Ecg,
+    fs: float,
+    *,
+    contact: Flags | None = None,
+    first_sample: int = 0,
+    measured: Seconds | None = None,
 ) -> tuple[QualityWindow, ...]:
     """Grade one lead; ``first_sample`` is the recording position of ``ecg[0]``."""
     if not ecg.size:
         return ()
     edges = bounds(0, ecg.size, fs, WINDOW_S)
     whole = ecg.size // int(WINDOW_S * fs) if float(fs).is_integer() else 0
-    if whole and not np.isnan(ecg).any():
+    graded: list[Graded] = []
+    holed: Flags = np.zeros(whole, dtype=bool)
+    if whole:
         # All whole windows at once: the same numbers, a tenth of the time.
-        seconds = measure_seconds(ecg[: edges[whole]], fs)
+        seconds = measure_seconds(ecg, fs) if measured is None else measured
+        seconds = seconds.first(whole * WINDOW_S)
         graded = grade_windows(seconds, WINDOW_S)
-    else:
-        whole, graded = 0, []
-    for begin, end in pairwise(edges[whole:].tolist()):
-        seconds = measure_seconds(ecg[begin:end], fs)
-        count = seconds.span_mv.size
-        unknown: list[Graded] = [(Grade.C, NoiseCause.GAP.value)]
-        graded += grade_windows(seconds, count) if count else unknown
+        holed = np.any(seconds.missing.reshape(whole, WINDOW_S) > 0.0, axis=1)
+    for k, (begin, end) in enumerate(pairwise(edges.tolist())):
+        if k >= whole:
+            graded.append(_grade_alone(ecg[begin:end], fs))
+        elif holed[k]:
+            # Holes are bridged from what the window itself holds.
+            graded[k] = _grade_alone(ecg[begin:end], fs)
     windows = []
     for (begin, end), (grade, cause) in zip(pairwise(edges.tolist()), graded, strict=True):
         if contact is not None and float(contact[begin:end].mean()) < _CONTACT_SHARE:
@@ -330,6 +356,13 @@ def assess_lead(
         begin, end = begin + first_sample, end + first_sample
         windows.append(QualityWindow(begin, end, grade, cause))
     return tuple(windows)
+
+
+def _grade_alone(ecg: Ecg, fs: float) -> Graded:
+    """Grade one window from its own samples."""
+    seconds = measure_seconds(ecg, fs)
+    count = seconds.span_mv.size
+    return grade_windows(seconds, count)[0] if count else (Grade.C, NoiseCause.GAP.value)
 
 
 def usable_seconds(seconds: Seconds) -> Flags:

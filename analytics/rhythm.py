@@ -254,10 +254,14 @@ def _sinus(table: BeatArrays, taken: Sequence[Span]) -> list[Episode]:
     if len(table) == 0:
         return []
     slack = int(SILENT_S * table.fs)
-    alive = merge(
-        (max(0, s - slack), min(table.end_sample, s + slack))
-        for s in (int(v) for v in table.sample)
-    )
+    # Beats closer than that to each other are one stretch.
+    breaks = np.flatnonzero(np.diff(table.sample) > 2 * slack)
+    firsts = table.sample[np.concatenate([[0], breaks + 1])]
+    lasts = table.sample[np.concatenate([breaks, [len(table) - 1]])]
+    alive = [
+        (max(0, first - slack), min(table.end_sample, last + slack))
+        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)
+    ]
     out: list[Episode] = []
     for first, end in subtract(alive, taken):
         i, j = np.searchsorted(table.sample, [first, end])

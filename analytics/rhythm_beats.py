@@ -75,7 +75,7 @@ def beat_arrays(beats: Sequence[Beat], fs: float, end_sample: int) -> BeatArrays
     return BeatArrays(
         sample=np.fromiter((b.sample for b in beats), dtype=np.int64, count=n),
         rr_s=rr_ms / 1000.0,
-        kind=np.array([b.aami.value for b in beats], dtype="<U1"),
+        kind=np.array([b.aami for b in beats], dtype="<U1"),
         wide=np.fromiter((b.wide for b in beats), dtype=bool, count=n),
         usable=np.fromiter((b.usable for b in beats), dtype=bool, count=n),
         confidence=np.fromiter((b.confidence for b in beats), dtype=np.float64, count=n),

@@ -95,7 +95,11 @@ def _no_short_complexes(ecg_mv: Ecg, fs: float, pool: int, starts: Ints) -> Flag
     first = max(int(starts[0]) // pool - 1, 0)
     end = min(int(starts[-1]) // pool + 2 * half, ecg_mv.size // pool)
     part_mv = ecg_mv[first * pool : end * pool]
-    coarse = np.nan_to_num(part_mv.reshape(-1, pool).sum(axis=1))
+    # Column by column: a sum over the short axis costs ten times as much.
+    coarse = part_mv[0::pool].copy()
+    for k in range(1, pool):
+        coarse += part_mv[k::pool]
+    coarse[~np.isfinite(coarse)] = 0.0
     slope = np.diff(coarse, prepend=coarse[:1]) ** 2
     second = np.concatenate([[0.0], np.cumsum(slope)])
     fourth = np.concatenate([[0.0], np.cumsum(slope**2)])

@@ -88,7 +88,7 @@ def _stretches(
     changes = np.sort(change, axis=1)
     small, median, large = (_quantile(changes, pairs, q) for q in (0.25, 0.5, 0.75))
     # A pause or a false beat must not be all that correlation sees.
-    swing = np.clip(np.nan_to_num(rows / middle[:, None], nan=1.0), 0.5, 1.8) - 1.0
+    swing = np.where(known, np.clip(rows / middle[:, None], 0.5, 1.8) - 1.0, 0.0)
     swing = np.where(
         known, swing - (swing * known).sum(axis=1, keepdims=True) / count[:, None], 0
     )
@@ -98,9 +98,7 @@ def _stretches(
     reach = max(2, width // 4)
     scaled = ordered / middle[:, None]
     with np.errstate(invalid="ignore"):
-        tightest = np.nan_to_num(scaled[:, reach:] - scaled[:, :-reach], nan=3.0).min(
-            axis=1
-        )
+        tightest = np.fmin.reduce(scaled[:, reach:] - scaled[:, :-reach], axis=1)
     columns = {
         "known": count / width,
         "interval_s": middle,
@@ -114,7 +112,7 @@ def _stretches(
         "memory_change": (step[:, 1:] * step[:, :-1]).sum(axis=1)
         / ((step**2).sum(axis=1) + 1e-6),
         "turns": (step[:, 1:] * step[:, :-1] < 0).sum(axis=1) / pairs,
-        "gathered": np.minimum(tightest, 3.0),
+        "gathered": np.fmin(tightest, 3.0),
         "ventricular": _mean(ventricular, starts, width),
         "early": _mean(early, starts, width),
     }

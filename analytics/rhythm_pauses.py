@@ -1,5 +1,6 @@
 """Pauses with their cause, and asystole."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final
 
@@ -128,7 +129,9 @@ def _still(ecg_mv: Ecg, fs: float) -> bool:
 
 
 def _touches(first: int, end: int, spans: Sequence[Span]) -> bool:
-    return any(a < end and b > first for a, b in spans)
+    """Whether a stretch overlaps one of some spans, which are merged and in order."""
+    k = bisect_right(spans, first, key=lambda span: span[1])
+    return k < len(spans) and spans[k][0] < end
 
 
 def _pause(

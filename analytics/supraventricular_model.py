@@ -138,15 +138,7 @@ def _quantiles(
     values: Vector, at: NDArray[np.int64], half: int, shares: Sequence[float]
 ) -> list[Vector]:
     """Quantiles of the values around some places, mirrored at the ends."""
-    half = min(half, values.size - 1)
-    padded = np.pad(values, half, mode="reflect")
-    view = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
-    ranks = [round(share * 2 * half) for share in shares]
-    out = np.empty((at.size, len(ranks)))
-    for low in range(0, at.size, 8192):
-        some = at[low : low + 8192]
-        out[low : low + 8192] = np.partition(view[some], ranks, axis=1)[:, ranks]
-    return list(out.T)
+    return [rolling_quantile(values, half, share)[at] for share in shares]
 
 
 def _share(values: Vector | Flags, half: int) -> Vector:

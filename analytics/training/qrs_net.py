@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from analytics import filters
 from analytics.training import qrs_data
+from analytics.training.qrs_layout import flatten_layout
 
 CROP = 1536
 CELL = 4
@@ -274,6 +275,7 @@ def export(net: QrsNet, path: Path) -> None:
         opset_version=17,
         dynamo=False,
     )
+    flatten_layout(path)
 
 
 def main() -> None:

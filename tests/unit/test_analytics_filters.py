@@ -55,6 +55,14 @@ def test_holes_are_bridged_by_straight_lines_and_named() -> None:
     assert missing.tolist() == [False, True, True, False]
 
 
+def test_holes_at_the_ends_go_on_as_the_nearest_sample() -> None:
+    nan = np.nan
+    filled, missing = filters.fill_holes(np.array([nan, nan, 2.0, nan, nan, 5.0, nan]))
+    assert filled.tolist() == [2.0, 2.0, 2.0, 3.0, 4.0, 5.0, 5.0]
+    assert missing.tolist() == [True, True, False, True, True, False, True]
+    assert filters.fill_holes(np.full(3, nan))[0].tolist() == [0.0, 0.0, 0.0]
+
+
 def test_the_amplitude_is_not_blown_up_when_the_heart_stops() -> None:
     ranges = np.concatenate([np.full(120, 1.0), np.full(60, 0.01)])
     scale = filters.amplitude_scale(ranges, 0)

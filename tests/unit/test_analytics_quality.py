@@ -54,6 +54,25 @@ def test_missing_samples_are_a_gap() -> None:
     assert windows[0].cause == NoiseCause.GAP
 
 
+def test_a_gap_changes_the_grade_of_no_window_that_it_does_not_touch(
+    rng: np.random.Generator,
+) -> None:
+    ecg = sketch(60) + 0.08 * rng.standard_normal(15000) * (np.arange(15000) > 9000)
+    holed = ecg.copy()
+    holed[3000:4100] = np.nan
+    whole, with_gap = quality.assess_quality(ecg, FS), quality.assess_quality(holed, FS)
+    touched = [k for k in range(6) if whole[k] != with_gap[k]]
+    assert touched == [1]
+    alone = quality.assess_quality(holed[2500:5000], FS)
+    assert (with_gap[1].grade, with_gap[1].cause) == (alone[0].grade, alone[0].cause)
+
+
+def test_seconds_measured_before_give_the_same_grades() -> None:
+    ecg = sketch(47.3)
+    known = [quality.measure_seconds(ecg, FS)]
+    assert quality.assess_leads(ecg, FS, measured=known) == quality.assess_leads(ecg, FS)
+
+
 def test_more_muscle_noise_never_gives_a_better_grade(rng: np.random.Generator) -> None:
     clean, noise = sketch(10), rng.standard_normal(2500)
     order = [Grade.A, Grade.B, Grade.C, Grade.X]
