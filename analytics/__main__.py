@@ -10,7 +10,10 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from analytics import rhythm
 from analytics.errors import AnalyticsError, BadRecord
@@ -143,9 +146,12 @@ def annotate_record(
     else:
         reading, fs, end = _read_given_beats(path, beats)
         analysable_s = end / fs
-    write_annotations(
-        out / name, EXTENSION, to_annotations(reading.beats, reading.episodes, end)
-    )
+    annotations = to_annotations(reading.beats, reading.episodes, end)
+    header = record_header(path)
+    if header is not None and header.fs != fs:  # WFDB counts frames, not samples
+        frames = np.rint(annotations.sample * (header.fs / fs)).astype(np.int64)
+        annotations = replace(annotations, sample=frames)
+    write_annotations(out / name, EXTENSION, annotations)
     return {
         "record": name,
         "beats": len(reading.beats),

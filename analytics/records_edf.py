@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from analytics.errors import BadRecord
 from analytics.records_types import MISSING, Counts, RecordFile
-from analytics.records_wfdb import UNIT_MV
+from analytics.records_wfdb import UNIT_MV, is_gain
 
 _FIXED = 256  # bytes of the first header part
 _PER_SIGNAL = 256  # bytes of header per signal
@@ -35,7 +35,7 @@ class _Signal:
     label: str
     unit: str
     gain: float
-    """Counts per physical unit."""
+    """Counts per physical unit; negative where the file holds the lead upside down."""
     zero: float
     """Count of physical 0."""
     samples: int
@@ -80,10 +80,11 @@ def open_edf(path: Path) -> RecordFile:
         raise BadRecord(reason="header_damaged", record=path.stem) from error
     if size < layout.data_at + 2 * layout.size * layout.records:
         raise BadRecord(reason="truncated", record=path.stem)
-    ecg = [s for s in layout.signals if s.unit in UNIT_MV and np.isfinite(s.gain)]
+    ecg = [s for s in layout.signals if s.unit in UNIT_MV and is_gain(s.gain)]
     if not ecg or not layout.records:
         raise BadRecord(reason="no_ecg", record=path.stem)
     fastest = max(s.samples for s in ecg)
+    slower = tuple(s.label for s in ecg if s.samples < fastest)
     ecg = [s for s in ecg if s.samples == fastest]
     fs = fastest / layout.record_s
     try:
@@ -108,6 +109,7 @@ def open_edf(path: Path) -> RecordFile:
         read=read,
         start_at=layout.start_at,
         notes=tuple((round((at - origin_s) * fs), text) for at, text in texts),
+        left_out=slower,
     )
 
 

@@ -78,6 +78,8 @@ class RecordFile:
     (end - first, len(columns)); may raise `analytics.errors.BadRecord`."""
     start_at: datetime | None = None
     notes: tuple[tuple[int, str], ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Names of leads that are not offered: sampled slower than the others."""
 
     def whole(self, columns: Sequence[int] | None = None) -> Recording:
         """Read all samples of some leads, or of all of them."""

@@ -4,7 +4,7 @@ The only file that imports wfdb. A header is checked before wfdb sees it: it may
 only files beside itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -37,6 +37,9 @@ MISSING_BY_FORMAT: Final = {
 }
 """Count that means "no sample" in each storage format (WFDB signal(5))."""
 _DEFAULT_FS = 250.0  # Hz, where a header does not say (WFDB header(5))
+_MAX_HEADER_BYTES = 2**20
+_MAX_UNSIZED_BYTES = 2**28  # of a signal file whose header says no length: read at once
+_GAINS = 1e-6, 1e12  # counts per unit; outside, the header is damaged
 _MAX_SAMPLES = 1000 * 86400 * 31  # a month at 1000 Hz: a longer header is damaged
 
 
@@ -65,10 +68,7 @@ def read_header(path: Path) -> Header:
     BadRecord
         ``missing``, ``header_damaged``, or ``outside_folder``: it names a file elsewhere.
     """
-    try:
-        text = path.read_text(encoding="latin-1")
-    except OSError as error:
-        raise BadRecord(reason="missing", record=path.stem) from error
+    text = _header_text(path)
     lines = [x for x in text.splitlines() if x.strip() and not x.lstrip().startswith("#")]
     fields = lines[0].split() if lines else []
     try:
@@ -87,6 +87,22 @@ def read_header(path: Path) -> Header:
         if any(sign in line.split()[0] for sign in ("/", "\\", "..", ":")):
             raise BadRecord(reason="outside_folder", record=path.stem)
     return Header(name, fs, n or None, _start(fields[4:6]), segments)
+
+
+def _header_text(path: Path) -> str:
+    try:
+        with path.open(encoding="latin-1") as file:
+            text = file.read(_MAX_HEADER_BYTES + 1)
+    except OSError as error:
+        raise BadRecord(reason="missing", record=path.stem) from error
+    if len(text) > _MAX_HEADER_BYTES:
+        raise BadRecord(reason="header_damaged", record=path.stem)
+    return text
+
+
+def is_gain(gain: float) -> bool:
+    """Say whether counts per unit can be a gain; a negative one turns the lead over."""
+    return bool(np.isfinite(gain)) and _GAINS[0] <= abs(gain) <= _GAINS[1]
 
 
 def _start(fields: Sequence[str]) -> datetime | None:
@@ -143,49 +159,84 @@ def _named_damage(name: str) -> Iterator[None]:
 
 
 def _piece(stem: Path, header: Header) -> RecordFile:
-    """Open the voltage signals of a record of one piece."""
+    """Open the voltage signals of a record of one piece.
 
-    def samples(first: int, end: int | None) -> wfdb.Record:
+    Where signals have several samples in a frame, those with the most are offered, each
+    sample as it was taken (wfdb alone would average them); slower ones are left out.
+    """
+
+    def samples(first: int, end: int | None, channels: Sequence[int] | None) -> wfdb.Record:
         with _named_damage(stem.name):
             return wfdb.rdrecord(
-                str(stem), sampfrom=first, sampto=end, physical=False, return_res=32
+                str(stem),
+                sampfrom=first,
+                sampto=end,
+                channels=channels,
+                physical=False,
+                return_res=32,
+                smooth_frames=False,
             )
 
     with _named_damage(stem.name):
         facts = wfdb.rdheader(str(stem))
         if not facts.n_sig:
             raise BadRecord(reason="no_signal", record=stem.name)
-        if not facts.sig_len:  # only the size of the signal file tells
-            facts.sig_len = samples(0, None).sig_len
+        if len(facts.fmt) != facts.n_sig:
+            raise BadRecord(reason="header_damaged", record=stem.name)
         units = [(u or "mV").lower() for u in facts.units]
-        voltage = [k for k, u in enumerate(units) if u in UNIT_MV and facts.adc_gain[k]]
-        missing = [MISSING_BY_FORMAT.get(facts.fmt[k], MISSING) for k in voltage]
+        voltage = [
+            k for k, u in enumerate(units) if u in UNIT_MV and is_gain(facts.adc_gain[k])
+        ]
     if not voltage:
         raise BadRecord(reason="no_ecg", record=stem.name)
+    per_frame = max(facts.samps_per_frame[k] for k in voltage)
+    slower = [k for k in voltage if facts.samps_per_frame[k] < per_frame]
+    voltage = [k for k in voltage if k not in slower]
+    unsized = None if facts.sig_len else _unsized(stem, facts.file_name, samples)
+    n_frames = facts.sig_len if unsized is None else unsized.sig_len
 
     def read(first: int, end: int, columns: Sequence[int]) -> Counts:
+        channels = [voltage[column] for column in columns]
+        low, high = first // per_frame, -(-end // per_frame)
+        if unsized is None:
+            table = samples(low, high, channels).e_d_signal
+        else:
+            every = slice(low * per_frame, high * per_frame)
+            table = [unsized.e_d_signal[k][every] for k in channels]
         counts: Counts = np.empty((end - first, len(columns)), np.int32, order="F")
-        record = samples(first, end)
-        if record.d_signal is None or len(record.d_signal) != end - first:
-            raise BadRecord(reason="signal_damaged", record=stem.name)
-        for place, column in enumerate(columns):
-            values = record.d_signal[:, voltage[column]]
-            counts[:, place] = values
-            counts[values == missing[column], place] = MISSING
+        for place, (k, values) in enumerate(zip(channels, table or (), strict=True)):
+            part = values[first - low * per_frame : end - low * per_frame]
+            if len(part) != end - first:
+                raise BadRecord(reason="signal_damaged", record=stem.name)
+            counts[:, place] = part
+            missing = MISSING_BY_FORMAT.get(facts.fmt[k], MISSING)
+            counts[part == missing, place] = MISSING
         return counts
 
     return RecordFile(
         name=stem.name,
-        fs=float(facts.fs),
+        fs=float(facts.fs) * per_frame,
         lead_names=tuple(facts.sig_name[k] or f"ECG{k}" for k in voltage),
-        n_samples=facts.sig_len,
+        n_samples=n_frames * per_frame,
         gain_counts_per_mv=tuple(
             float(facts.adc_gain[k]) / UNIT_MV[units[k]] for k in voltage
         ),
         zero_counts=tuple(float(facts.baseline[k]) for k in voltage),
         read=read,
         start_at=header.start_at,
+        left_out=tuple(facts.sig_name[k] or f"ECG{k}" for k in slower),
     )
+
+
+def _unsized(
+    stem: Path, names: Sequence[str], samples: Callable[..., wfdb.Record]
+) -> wfdb.Record:
+    """Read a record whose length only the size of its signal files tells."""
+    with _named_damage(stem.name):
+        size = sum(stem.with_name(name).stat().st_size for name in set(names))
+    if size > _MAX_UNSIZED_BYTES:
+        raise BadRecord(reason="header_damaged", record=stem.name)
+    return samples(0, None, None)
 
 
 def _joined(stem: Path, header: Header) -> RecordFile:
@@ -218,37 +269,50 @@ def _joined(stem: Path, header: Header) -> RecordFile:
 
     return RecordFile(
         name=stem.name,
-        fs=header.fs,
+        fs=pieces[0][1].fs,
         lead_names=tuple(names),
         n_samples=n_samples,
         gain_counts_per_mv=tuple(scales[name][0] for name in names),
         zero_counts=tuple(scales[name][1] for name in names),
         read=read,
         start_at=header.start_at,
+        left_out=tuple(
+            dict.fromkeys(
+                name for _, one in pieces for name in one.left_out if name not in names
+            )
+        ),
     )
 
 
 def _pieces(stem: Path, header: Header) -> tuple[list[tuple[int, RecordFile]], int]:
     """Open the pieces of a record, each with its place, and say how long all are."""
-    text = stem.with_name(stem.name + ".hea").read_text(encoding="latin-1")
+    text = _header_text(stem.with_name(stem.name + ".hea"))
     lines = [x.split() for x in text.splitlines() if x.strip() and x[:1] != "#"]
     try:
         rows = [(fields[0], int(fields[1])) for fields in lines[1 : header.segments + 1]]
     except (IndexError, ValueError) as error:
         raise BadRecord(reason="header_damaged", record=stem.name) from error
     pieces: list[tuple[int, RecordFile]] = []
+    lengths: list[int] = []
     at = 0
     for name, length in rows:
+        if length < 0:
+            raise BadRecord(reason="header_damaged", record=stem.name)
         if name != "~" and length > 0:  # a piece of length 0 only names the leads
             own = read_header(stem.with_name(name + ".hea"))
-            piece = _piece(stem.with_name(name), own)
-            if own.segments or own.fs != header.fs or piece.n_samples != length:
+            if own.segments or own.fs != header.fs:
                 raise BadRecord(reason="header_damaged", record=stem.name)
-            pieces.append((at, piece))
+            pieces.append((at, _piece(stem.with_name(name), own)))
+            lengths.append(length)
         at += length
     if not pieces or at > _MAX_SAMPLES:
         raise BadRecord(reason="no_signal", record=stem.name)
-    return pieces, at
+    per_frame = round(pieces[0][1].fs / header.fs)
+    for (_, piece), length in zip(pieces, lengths, strict=True):
+        same_rate = piece.fs == pieces[0][1].fs
+        if not same_rate or piece.n_samples != length * per_frame:
+            raise BadRecord(reason="header_damaged", record=stem.name)
+    return [(start * per_frame, piece) for start, piece in pieces], at * per_frame
 
 
 def _rescaled(

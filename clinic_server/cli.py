@@ -26,6 +26,7 @@ from clinic_server.settings import Settings
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Role
 
+BAR_WIDTH = 40
 COMMANDS_ELSEWHERE = (
     "clinic_server.reports.filed",  # annotate, analyze, evaluate
     "clinic_server.alarms.replay",  # alarms
@@ -171,17 +172,33 @@ def _create_staff(args: argparse.Namespace) -> int:
 def _import(args: argparse.Namespace) -> int:
     settings = _settings(args)
     with _database(args) as db:
-        recording = import_record(
-            db, args.record, args.patient, settings.time_zone, system_clock()
+        done = import_record(
+            db,
+            args.record,
+            args.patient,
+            settings.time_zone,
+            system_clock(),
+            progress=_bar if sys.stderr.isatty() else lambda recording_id, share: None,
         )
+    recording = done.recording
     line = {
         "recording": recording.id,
         "samples": recording.stored_samples,
         "leads": recording.lead_names,
         "fs_hz": recording.fs_hz,
+        "left_out": list(done.left_out),
     }
     print(json.dumps(line, ensure_ascii=False))
     return 0
+
+
+def _bar(recording_id: str, share: float) -> None:
+    """Show on a terminal how much is stored; a killed import shows where it went on."""
+    del recording_id
+    full = round(share * BAR_WIDTH)
+    end = "\n" if share >= 1 else ""
+    bar = "#" * full + "." * (BAR_WIDTH - full)
+    print(f"\r[{bar}] {share:4.0%}", end=end, file=sys.stderr, flush=True)
 
 
 def _audit_verify(args: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +29,16 @@ MIN_LEAD_SHARE = 0.5
 sample of the store has all leads or none."""
 
 
+@dataclass(frozen=True)
+class Imported:
+    """What became of a file."""
+
+    recording: Recording
+    left_out: tuple[str, ...]
+    """Names of leads that are not stored: sampled slower than the others, missing for most
+    of the record, or more than the store takes."""
+
+
 def import_record(
     db: Database,
     path: Path,
@@ -35,7 +46,7 @@ def import_record(
     time_zone: str,
     now: datetime,
     progress: Callable[[str, float], None] = lambda recording_id, share: None,
-) -> Recording:
+) -> Imported:
     """Store a record from a file for the patient with this record number.
 
     The file is read twice, in blocks: first to the end, so that a bad one leaves nothing
@@ -70,12 +81,14 @@ def import_record(
     with _reasons():
         file = records.open_record(path)
         leads, digest = _survey(file)
+    dropped = [name for k, name in enumerate(file.lead_names) if k not in leads]
+    left_out = (*file.left_out, *dropped)
     create = _describe(file, leads, time_zone, now)
     recording_id = str(uuid5(NAMESPACE_URL, f"anxin:{patient.id}:{file.name}:{digest}"))
     with db.read() as session:
         known = session.get(Recording, recording_id)
     if known is not None and importing.is_imported(known):
-        return known
+        return Imported(known, left_out)
     if known is not None:  # a file without a start got one when it came first
         create = create.model_copy(update={"started_at": known.started_at})
     with db.write() as session:
@@ -98,8 +111,8 @@ def import_record(
     with db.write() as session:
         kept = recordings_service.recording_by_id(session, recording_id)
         if not importing.is_imported(kept):
-            importing.finish(session, kept, packed, now, file.name)
-    return kept
+            importing.finish(session, kept, packed, now, file.name, left_out)
+    return Imported(kept, left_out)
 
 
 @contextmanager
@@ -189,7 +202,20 @@ def to_store(
 
 
 def _gain(file: RecordFile, leads: list[int]) -> float:
-    return max(file.gain_counts_per_mv[k] for k in leads)
+    return max(abs(file.gain_counts_per_mv[k]) for k in leads)
+
+
+def _lead_names(file: RecordFile, leads: list[int]) -> list[str]:
+    """Give each lead a name that can be shown and told apart."""
+    names: list[str] = []
+    for k in leads:
+        shown = "".join(x for x in file.lead_names[k] if x.isprintable())[:16].strip()
+        name, n = shown or f"lead{k + 1}", 1
+        while name in names:
+            n += 1
+            name = f"{shown[:12]}({n})"
+        names.append(name)
+    return names
 
 
 def _describe(
@@ -205,7 +231,7 @@ def _describe(
         return RecordingCreate(
             serial=f"{recordings_service.FILE_SERIAL}{source.name}"[:64],
             fs_hz=source.fs,
-            lead_names=[source.lead_names[k][:16] or f"lead{k + 1}" for k in leads],
+            lead_names=_lead_names(source, leads),
             gain_counts_per_mv=_gain(source, leads),
             started_at=start.astimezone(UTC),
         )

@@ -102,7 +102,7 @@ def _store(url: str, uploads: Uploads, upload: Upload, time_zone: str) -> None:
 
     db = Database(url, Bus())
     try:
-        recording = import_record(
+        done = import_record(
             db,
             uploads.place(upload.id) / record,
             upload.mrn,
@@ -115,7 +115,8 @@ def _store(url: str, uploads: Uploads, upload: Upload, time_zone: str) -> None:
         upload.params = {name: str(value) for name, value in error.params.items()}
         upload.recording_id = None
     else:
-        upload.state, upload.recording_id = "done", recording.id
+        upload.state, upload.recording_id = "done", done.recording.id
+        upload.left_out = list(done.left_out)
     finally:
         db.close()
     uploads.clear(upload)

@@ -64,6 +64,8 @@ class ImportState(BaseModel):
     """Why it failed, in the reader's words."""
     recording_id: str | None
     patient_id: int
+    left_out: list[str]
+    """Leads of the file that are not stored."""
 
 
 def _say(uploads: Uploads, upload: Upload, locale: str) -> ImportState:
@@ -79,6 +81,7 @@ def _say(uploads: Uploads, upload: Upload, locale: str) -> ImportState:
         reason=t(upload.code, locale, **params) if upload.code else "",
         recording_id=upload.recording_id,
         patient_id=upload.patient_id,
+        left_out=upload.left_out,
     )
 
 

@@ -54,6 +54,8 @@ class Upload(BaseModel):
     """Why it failed: a code of the locale files."""
     params: dict[str, str] = Field(default_factory=dict)
     recording_id: str | None = None
+    left_out: list[str] = Field(default_factory=list)
+    """Leads of the file that are not stored."""
     stored_from: AwareDatetime | None = None
     """When the newest attempt to store it began."""
     attempts: int = 0

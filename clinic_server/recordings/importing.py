@@ -1,6 +1,6 @@
 """A recording that comes from a file is stored as if a phone had sent it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -136,7 +136,12 @@ def add_rows(
 
 
 def finish(
-    session: Session, recording: Recording, packed: Packer, now: datetime, source: str
+    session: Session,
+    recording: Recording,
+    packed: Packer,
+    now: datetime,
+    source: str,
+    left_out: Sequence[str] = (),
 ) -> None:
     """Close an imported recording of which all segments are stored."""
     recording.next_seq = packed.n_segments
@@ -155,7 +160,11 @@ def finish(
         object_kind="recording",
         object_id=recording.id,
         patient_id=recording.patient_id,
-        detail={"source": source, "segments": packed.n_segments},
+        detail={
+            "source": source,
+            "segments": packed.n_segments,
+            "left_out": list(left_out),
+        },
     )
 
 

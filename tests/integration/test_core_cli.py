@@ -20,6 +20,7 @@ from clinic_server.recordings.models import Recording, Segment
 from clinic_server.staff.models import AuditEntry, Role, Staff
 from tests import factories as make
 from tests.factories import PASSWORD
+from tests.unit.edf_files import edf
 
 FS_HZ = 360
 
@@ -86,6 +87,48 @@ def test_a_record_is_imported_with_all_leads_and_every_sample(
     assert np.array_equal(window.counts, expected)
     assert window.present.all()
     assert "recordings.import" in actions
+
+
+def test_a_terminal_shows_how_far_it_is_and_which_leads_were_left_out(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts = np.arange(1300 * 100, dtype="<i2").reshape(-1, 100)
+    signals = {"II": ("mV", -5, 5, counts), "V5": ("mV", -5, 5, counts[:, :50])}
+    (tmp_path / "slow.edf").write_bytes(edf(signals))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert import_record(folder, tmp_path / "slow.edf") == 0
+    said = capsys.readouterr()
+    line = json.loads(said.out)
+    assert (line["leads"], line["left_out"]) == (["II"], ["V5"])
+    shares = [int(part.split("%")[0]) for part in said.err.split("] ")[1:]]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1], len(shares)) == (0, 100, 4)
+    db = reading(folder)
+    with db.read() as session:
+        query = select(AuditEntry).where(AuditEntry.action == "recordings.import")
+        assert session.exec(query).one().detail["left_out"] == ["V5"]
+    db.close()
+
+
+def test_odd_leads_are_stored_upright_and_under_names_of_their_own(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = np.arange(300 * 20, dtype="<i2").reshape(20, 300)
+    names = ("\x00\x1b[31m", "II", "II ", "\x01")
+    signals = dict.fromkeys(names, ("mV", -5, 5, counts))
+    signals["II "] = ("mV", 5, -5, counts)
+    (tmp_path / "odd.edf").write_bytes(edf(signals))
+    assert import_record(folder, tmp_path / "odd.edf") == 0
+    line = json.loads(capsys.readouterr().out)
+    assert line["leads"] == ["[31m", "II", "II(2)", "lead4"]
+    db = reading(folder)
+    with db.read() as session:
+        window = recordings.window(session, line["recording"], 0, 6000)
+    db.close()
+    assert np.array_equal(window.counts[:, 2], -window.counts[:, 1])
 
 
 def test_the_same_file_twice_is_one_recording(folder: Path, tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ import wfdb
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.__main__ import main
 from analytics.errors import BadRecord
 from analytics.records import (
+    open_record,
     read_annotations,
     read_record,
     record_header,
@@ -21,6 +23,7 @@ from analytics.records import (
 )
 from analytics.records_annotations import CODES, decode_annotations, encode_annotations
 from analytics.records_types import MISSING, RecordAnnotations
+from sensors.virtual.hearts import named_heart
 
 _spec = importlib.util.spec_from_file_location(
     "edf_files", Path(__file__).with_name("edf_files.py")
@@ -144,6 +147,66 @@ def test_a_piece_with_another_gain_is_brought_to_the_first(tmp_path, wave):
     assert reason_of(read_record, tmp_path / "bad") == "header_damaged"
 
 
+def test_signals_of_several_rates_keep_every_sample_of_the_fastest(tmp_path):
+    """Three and two samples a frame: wfdb alone would average them to one."""
+    rng = np.random.default_rng(3)
+    fast, slow = rng.integers(-900, 900, (100, 3)), rng.integers(-900, 900, (100, 2))
+    frames = np.concatenate([fast, slow], axis=1).astype("<i2")
+    frames[5, 1] = -(2**15)
+    (tmp_path / "r.dat").write_bytes(frames.tobytes())
+    lines = "r.dat 16x3 200 16 0 0 0 0 II\nr.dat 16x2 200 16 0 0 0 0 V5\n"
+    (tmp_path / "r.hea").write_text("r 2 125 100\n" + lines)
+    file = open_record(tmp_path / "r")
+    assert (file.fs, file.n_samples) == (375.0, 300)
+    assert (file.lead_names, file.left_out) == (("II",), ("V5",))
+    whole = fast.reshape(-1).astype(np.int32)
+    whole[16] = MISSING
+    for first, end in ((0, 300), (7, 299), (100, 101)):
+        assert file.read(first, end, [0])[:, 0].tolist() == whole[first:end].tolist()
+    (tmp_path / "m.hea").write_text("m/3 2 125 250\nr 100\n~ 50\nr 100\n")
+    joined = open_record(tmp_path / "m")
+    assert (joined.fs, joined.n_samples, joined.left_out) == (375.0, 750, ("V5",))
+    assert joined.read(450, 750, [0])[:, 0].tolist() == whole.tolist()
+
+
+def test_beats_of_a_record_with_frames_are_written_in_frames(tmp_path):
+    ecg_mv = named_heart("sinus_calm", seed=2).read(250 * 60).counts[:, 0]
+    (tmp_path / "r.dat").write_bytes(ecg_mv.astype("<i2").tobytes())
+    (tmp_path / "r.hea").write_text("r 1 125 7500\nr.dat 16x2 400 16 0 0 0 0 II\n")
+    (tmp_path / "s.hea").write_text("s 1 250 15000\nr.dat 16 400 16 0 0 0 0 II\n")
+    beats = []
+    for name in "rs":
+        assert main(["annotate", str(tmp_path / name), "--out", str(tmp_path)]) == 0
+        beats.append(read_annotations(tmp_path / name, "anx").sample)
+    assert len(beats[0]) > 50
+    assert np.abs(beats[0] - beats[1] / 2).max() <= 0.5
+
+
+def test_a_header_without_a_length_goes_by_its_signal_file(tmp_path, wave):
+    write_wfdb(tmp_path, "rec", wave)
+    header = tmp_path / "rec.hea"
+    header.write_text(header.read_text().replace("rec 2 250 1000", "rec 2 250"))
+    got = open_record(tmp_path / "rec")
+    assert got.n_samples == 1000
+    again = got.read(300, 400, [1, 0])
+    assert np.array_equal(again, got.whole().counts[300:400, ::-1])
+
+
+def test_odd_headers_get_a_reason(tmp_path, wave, monkeypatch):
+    write_wfdb(tmp_path, "rec", wave)
+    good = (tmp_path / "rec.hea").read_text()
+    more = good.replace("rec 2 250", "more 1 250")  # two signals, one announced
+    (tmp_path / "more.hea").write_text(more)
+    assert reason_of(read_record, tmp_path / "more") in ("header_damaged", "signal_damaged")
+    (tmp_path / "long.hea").write_text(good + "# again and again\n" * 60_000)
+    assert reason_of(read_record, tmp_path / "long") == "header_damaged"
+    (tmp_path / "back.hea").write_text("back/2 2 250 2000\nrec -1000\nrec 1000\n")
+    assert reason_of(read_record, tmp_path / "back") == "header_damaged"
+    monkeypatch.setattr("analytics.records_wfdb._MAX_UNSIZED_BYTES", 100)
+    (tmp_path / "rec.hea").write_text(good.replace("rec 2 250 1000", "rec 2 250"))
+    assert reason_of(read_record, tmp_path / "rec") == "header_damaged"
+
+
 def test_what_is_not_there_or_damaged_is_named(tmp_path, wave):
     assert reason_of(read_record, tmp_path / "nope") == "missing"
     write_wfdb(tmp_path, "rec", wave)
@@ -236,7 +299,21 @@ def test_slower_signals_and_other_units_are_left_out(tmp_path):
         }
     )
     (tmp_path / "m.edf").write_bytes(data)
-    assert read_record(tmp_path / "m.edf").lead_names == ("I",)
+    file = open_record(tmp_path / "m.edf")
+    assert (file.lead_names, file.left_out) == (("I",), ("EMG",))
+
+
+def test_a_lead_stored_upside_down_is_turned_and_one_without_a_gain_left_out(tmp_path):
+    rows = np.arange(500).reshape(2, 250)
+    signals = {
+        "I": ("mV", -1, 1, rows),
+        "II": ("mV", 1, -1, rows),
+        "V1": ("mV", 1, 1, rows),
+    }
+    (tmp_path / "u.edf").write_bytes(files.edf(signals))
+    got = read_record(tmp_path / "u.edf")
+    assert got.lead_names == ("I", "II")
+    assert got.signal_mv[:, 1] == pytest.approx(-got.signal_mv[:, 0], abs=1e-4)
 
 
 def test_a_damaged_edf_is_named(tmp_path):

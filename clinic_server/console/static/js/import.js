@@ -86,9 +86,12 @@ async function bring(patient, files) {
     say(said, t("desk.import_checking"));
     state = await post(`/desk/imports/${state.id}/finish`, { sha256: digests });
   }
-  await watch(state.id);
+  const done = await watch(state.id);
   localStorage.removeItem(nameOf(patient, files));
   show(100, "desk.import_done");
+  if (done.left_out.length) {
+    say(said, t("desk.import_left_out", { leads: done.left_out.join(", ") }));
+  }
   const open = $("#import-open");
   open.href = `/console/patients/${state.patient_id}`;
   open.hidden = false;
