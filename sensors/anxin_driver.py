@@ -13,7 +13,9 @@ from sensors.profiles import anxin_pairing as pairing
 from sensors.profiles import anxin_patch as anxin
 from sensors.profiles.anxin_patch import Op, Status
 
-FETCH_S = 30.0  # for one request of memory; a slow link carries 1 kB/s
+MTU_LOOKS = 10  # a host may learn late what was agreed
+MTU_LOOK_S = 0.5
+FETCH_IDLE_S = 10.0  # without a frame of memory: the unit has forgotten the request
 
 
 class AnxinDriver:
@@ -47,10 +49,12 @@ class AnxinDriver:
         self._code = pairing.normalise_code(code)
         self._key: bytes | None = None
         self._random_bytes = random_bytes
-        self._answers = Answers()
-        self._info: anxin.UnitInfo | None = None
+        self._answers: Answers[anxin.Response] = Answers()
+        self._asked: Op | None = None
         self._presses: tuple[int, int] | None = None
-        self._fetched = asyncio.Event()
+        self._request: FetchRequest | None = None
+        self._n_sent: int | None = None
+        self._moved = asyncio.Event()
 
     async def begin(self, link: GattLink, on_said: OnSaid) -> PatchInfo:
         """See `sensors.drivers.Driver.begin`.
@@ -71,16 +75,17 @@ class AnxinDriver:
         if info.serial != self._serial:
             raise WrongDevice(expected=self._serial, found=info.serial)
         n_leads = len(info.lead_names)
-        if not anxin.samples_per_frame(link.mtu, n_leads, info.sample_bytes):
-            raise LinkUnavailable(reason=LinkReason.OUT_OF_RANGE, mtu=link.mtu)
-        self._info = info
-        self._answers = Answers()
+        await _room_for_a_sample(link, info)
         await link.subscribe(anxin.CONTROL, tolerant(self._control))
         await self._prove(link)
-        stream = tolerant(
-            lambda data: on_said(anxin.decode_frame(data, n_leads, info.sample_bytes))
-        )
-        await link.subscribe(anxin.STREAM, stream)
+
+        def frame(data: bytes) -> None:
+            packet = anxin.decode_frame(data, n_leads, info.sample_bytes)
+            on_said(packet)
+            if packet.from_memory:
+                self._moved.set()
+
+        await link.subscribe(anxin.STREAM, tolerant(frame))
         await link.subscribe(anxin.STATUS, tolerant(lambda data: self._see(data, on_said)))
         await self._ask(link, anxin.Command(Op.START))
         await follow_battery(link, on_said)
@@ -94,14 +99,20 @@ class AnxinDriver:
             gain_counts_per_mv=info.gain_counts_per_v / 1000,
         )
 
-    async def fetch(self, link: GattLink, request: FetchRequest) -> None:
-        """Ask the memory for samples; they come as packets like the live ones."""
-        self._fetched.clear()
+    async def fetch(self, link: GattLink, request: FetchRequest) -> int:
+        """Ask the memory for samples; they come as packets like the live ones.
+
+        See `sensors.drivers.Driver.fetch`.
+        """
+        self._request, self._n_sent = request, None
         await self._ask(link, anxin.Command(Op.FETCH, anxin.encode_fetch(request)))
-        try:
-            await asyncio.wait_for(self._fetched.wait(), FETCH_S)
-        except TimeoutError as error:
-            raise LinkUnavailable(reason=LinkReason.OUT_OF_RANGE) from error
+        while self._n_sent is None:
+            self._moved.clear()
+            try:
+                await asyncio.wait_for(self._moved.wait(), FETCH_IDLE_S)
+            except TimeoutError as error:
+                raise LinkUnavailable(reason=LinkReason.OUT_OF_RANGE) from error
+        return self._n_sent
 
     async def clock(self, link: GattLink) -> tuple[int, int]:
         """Ask for the unit's newest counter and its own time in us."""
@@ -122,11 +133,13 @@ class AnxinDriver:
         await self._ask(link, anxin.Command(Op.PROVE, proof))
 
     async def _ask(self, link: GattLink, command: anxin.Command) -> bytes:
+        self._answers.forget()
+        self._asked = command.op
         await link.write(anxin.CONTROL, anxin.encode_command(command))
-        response = anxin.decode_response(await self._answers.get(ANSWER_S))
+        response = await self._answers.get(ANSWER_S)
         if response.status in (Status.DENIED, Status.NOT_PAIRED):
             raise PairingRefused(reason="unit_refused", serial=self._serial)
-        if response.op is not command.op or response.status is not Status.OK:
+        if response.status is not Status.OK:
             raise LinkUnavailable(
                 reason=LinkReason.OUT_OF_RANGE, status=response.status.name
             )
@@ -135,9 +148,12 @@ class AnxinDriver:
     def _control(self, data: bytes) -> None:
         response = anxin.decode_response(data)
         if response.op is Op.FETCHED:
-            self._fetched.set()
-        else:
-            self._answers.put(data)
+            request, n_sent = anxin.decode_fetched(response.payload)
+            if request == self._request:
+                self._n_sent = n_sent
+                self._moved.set()
+        elif response.op is self._asked:  # an answer to anything else came too late
+            self._answers.put(response)
 
     def _see(self, data: bytes, on_said: OnSaid) -> None:
         status = anxin.decode_status(data)
@@ -154,3 +170,19 @@ class AnxinDriver:
         # The first status after a start of the app is where counting begins.
         if known is not None and presses != known and status.presses > 0:
             on_said(Press(status.epoch, status.last_press_counter))
+
+
+async def _room_for_a_sample(link: GattLink, info: anxin.UnitInfo) -> None:
+    """Wait until one sample of all leads fits into a message.
+
+    Raises
+    ------
+    LinkUnavailable
+        It does not: such a link would carry nothing.
+    """
+    for _ in range(MTU_LOOKS):
+        n_leads = len(info.lead_names)
+        if anxin.samples_per_frame(link.mtu, n_leads, info.sample_bytes):
+            return
+        await asyncio.sleep(MTU_LOOK_S)
+    raise LinkUnavailable(reason=LinkReason.OUT_OF_RANGE, mtu=link.mtu)

@@ -21,6 +21,8 @@ COUNTER_MODULO = 2**32
 SEQUENCE_MODULO = 2**16
 HOLD_S = 0.5  # an overtaken packet is waited for this long, no longer: people look on
 LONGEST_JUMP_S = 14 * 86_400.0  # longest prescribed wear; a farther jump is no counter
+LATEST_S = 10.0  # a live packet is never overtaken by so much: links keep the order
+STRAYS = 3  # that follow each other out of place: the counter itself began anew
 
 
 @dataclass(slots=True)
@@ -93,6 +95,8 @@ class Assembler:
         self._state = state or AssemblerState()
         self._resuming = state is not None and bool(state.places)
         self._held: dict[int, tuple[SamplePacket, datetime]] = {}
+        self._stray: tuple[int, int] | None = None
+        self._n_strays = 0
         self._clock = ClockFitter(fs_hz)
         self._hold_samples = round(HOLD_S * fs_hz)
 
@@ -147,7 +151,8 @@ class Assembler:
         Raises
         ------
         BadPacket
-            A counter that no recording can have; nothing was changed.
+            A counter that cannot be of this recording; nothing was changed. If more such
+            packets follow each other, they are a new start under an old number.
         """
         if packet.from_memory:
             return list(self._fill(packet, received_at))
@@ -162,14 +167,20 @@ class Assembler:
             events += self.flush()
             events += self._restart(packet, received_at)
         first = self._position(packet)
+        if self._is_astray(first, packet):
+            if not self._began_anew(packet):
+                raise BadPacket(epoch=packet.epoch, counter=packet.first_counter)
+            self._forget(packet.epoch)
+            events += self.flush()
+            events += self._restart(packet, received_at)
+            first = self._position(packet)
+        self._n_strays = 0
         if first < self._state.next_sample:
             if first + len(packet.counts) <= self._state.next_sample:
                 return events + list(self._fill(packet, received_at))
             events += self._fill(packet, received_at)
             packet = _tail(packet, self._state.next_sample - first)
             first = self._state.next_sample
-        if first - self._state.next_sample > LONGEST_JUMP_S * self._fs_hz:
-            raise BadPacket(counter=packet.first_counter)
         held = self._held.get(first)
         if held is None or len(held[0].counts) < len(packet.counts):
             self._held[first] = (packet, received_at)
@@ -183,6 +194,7 @@ class Assembler:
         events: list[PatchEvent] = []
         for first in sorted(self._held):
             events += self._emit_live(first)
+        self._state.next_sequence = None  # another link counts its packets anew
         return events
 
     def plan(self, max_samples: int) -> FetchRequest | None:
@@ -203,6 +215,15 @@ class Assembler:
                 counter = (first - place.base_sample) % COUNTER_MODULO
                 return FetchRequest(place.epoch, counter, end - first)
         return None
+
+    def missing_of(self, request: FetchRequest) -> int:
+        """Return how many samples of a request are still missing."""
+        for place in self._state.places:
+            if place.epoch == request.epoch:
+                first = self._unwrapped(place, request.first_counter)
+                spans = place.missing.overlap(first, first + request.n_samples)
+                return sum(end - begin for begin, end in spans)
+        return 0
 
     def give_up(self, request: FetchRequest) -> None:
         """Note that the device has nothing (more) for this request."""
@@ -228,6 +249,29 @@ class Assembler:
         end = self._unwrapped(place, packet.first_counter) + len(packet.counts)
         if end <= self._state.next_sample:
             self._state.places.clear()
+
+    def _is_astray(self, first: int, packet: SamplePacket) -> bool:
+        ahead = first - self._state.next_sample
+        behind = -(ahead + len(packet.counts))
+        far = LONGEST_JUMP_S * self._fs_hz, LATEST_S * self._fs_hz
+        return ahead > far[0] or behind > far[1]
+
+    def _began_anew(self, packet: SamplePacket) -> bool:
+        """Tell a counter that began anew under an old epoch number from a wild packet.
+
+        It happens where a unit's non-volatile memory fails. One packet may be an accident;
+        several that follow each other are how the unit counts now.
+        """
+        follows = self._stray == (packet.epoch, packet.first_counter)
+        self._n_strays = self._n_strays + 1 if follows and self._n_strays else 1
+        end = (packet.first_counter + len(packet.counts)) % COUNTER_MODULO
+        self._stray = (packet.epoch, end)
+        return self._n_strays >= STRAYS
+
+    def _forget(self, epoch: int) -> None:
+        """Give up what an earlier start under the same number still owes."""
+        places = self._state.places
+        self._state.places = [place for place in places if place.epoch != epoch]
 
     def _current(self) -> EpochPlace | None:
         return self._state.places[-1] if self._state.places else None

@@ -32,9 +32,11 @@ from sensors.frames import LinkReason
 from sensors.link import GattLink, OnValue
 from sensors.makes import MODELS, Make, driver_for, recognise
 from sensors.registry import Advertisement
+from sensors.seeking import SeekingOpener
 from sensors.transport import Sighting, Transport
 
 CONNECT_S = 20.0
+LOWEST_MTU = 23
 TROUBLE = (BleakError, OSError, EOFError, TimeoutError)
 """All that bleak raises for trouble with the radio; anything else is a mistake of ours."""
 
@@ -133,8 +135,15 @@ class BleakLink:
 
     @property
     def mtu(self) -> int:
-        """See `GattLink.mtu`."""
-        return self._client.mtu_size
+        """See `GattLink.mtu`.
+
+        By way of the characteristics: BlueZ does not tell it otherwise (and from 5.62 on).
+        """
+        try:
+            known = self._client.services.characteristics.values()
+        except TROUBLE:
+            return LOWEST_MTU
+        return max((one.max_write_without_response_size for one in known), default=20) + 3
 
     def offers(self, service_uuid: str) -> bool:
         """See `GattLink.offers`."""
@@ -168,38 +177,6 @@ class BleakLink:
             await self._client.disconnect()
 
 
-class BleakOpener:
-    """Connects to one address; a `sensors.link.LinkOpener`.
-
-    Parameters
-    ----------
-    address : str
-        As `Advertisement.address`.
-    pair : bool
-        Bond before anything else.
-    backend : Backend, optional
-        Scanner and client; bleak's own for this platform if left out.
-    """
-
-    def __init__(self, address: str, *, pair: bool, backend: Backend | None = None) -> None:
-        self._address = address
-        self._pair = pair
-        self._backend = backend
-
-    async def open(self, on_gone: Callable[[], None]) -> GattLink:
-        """See `LinkOpener.open`."""
-        with _ours():
-            client = BleakClient(
-                self._address,
-                disconnected_callback=lambda _: on_gone(),
-                timeout=CONNECT_S,
-                pair=self._pair,
-                backend=self._backend[1] if self._backend else None,
-            )
-            await client.connect()
-        return BleakLink(client)
-
-
 class BleScanner:
     """Finds patches on the air; a `sensors.registry.PatchScanner`.
 
@@ -210,7 +187,7 @@ class BleScanner:
     rng : numpy.random.Generator
         Jitter of reconnection.
     backend : Backend, optional
-        As in `BleakOpener`.
+        Scanner and client; bleak's own for this platform if left out.
     """
 
     def __init__(
@@ -223,9 +200,14 @@ class BleScanner:
         self._now = now
         self._rng = rng
         self._backend = backend
+        self._turn = asyncio.Lock()
 
     async def scan(self, duration_s: float = 5.0) -> list[Advertisement]:
         """See `PatchScanner.scan`; devices of unknown make are left out."""
+        async with self._turn:  # an adapter can run one scan at a time
+            return await self._scan(duration_s)
+
+    async def _scan(self, duration_s: float) -> list[Advertisement]:
         with _ours():
             scanner = BleakScanner(backend=self._backend[0] if self._backend else None)
             async with scanner:
@@ -249,12 +231,29 @@ class BleScanner:
         """
         make = Make(advertisement.make)
         driver = driver_for(make, advertisement.serial, code)
-        opener = BleakOpener(
-            advertisement.address, pair=driver.needs_bond, backend=self._backend
-        )
+
+        async def open_at(address: str, on_gone: Callable[[], None]) -> GattLink:
+            return await self._connect(address, on_gone, pair=driver.needs_bond)
+
+        opener = SeekingOpener(advertisement, open_at, self.scan)
         return BlePatch(
             opener, driver, serial=advertisement.serial, now=self._now, rng=self._rng
         )
+
+    async def _connect(
+        self, address: str, on_gone: Callable[[], None], *, pair: bool
+    ) -> GattLink:
+        """Open a link; bond before anything else if ``pair``."""
+        with _ours():
+            client = BleakClient(
+                address,
+                disconnected_callback=lambda _: on_gone(),
+                timeout=CONNECT_S,
+                pair=pair,
+                backend=self._backend[1] if self._backend else None,
+            )
+            await client.connect()
+        return BleakLink(client)
 
 
 # -- bleak backends over a transport of our own ----------------------------------------

@@ -27,7 +27,8 @@ from sensors.patch import Kept, Places
 from sensors.waiting import unless
 
 FETCH_CHUNK_S = 20.0
-FRUITLESS_FETCHES = 3  # a flipped bit may cost an answer; three times is no accident
+LOSSY_FETCHES = 20  # nothing of what was sent arrived, so often: it never will
+BEGIN_S = 60.0  # from an open link to the first sample; a unit that hangs is left
 MAX_WAITING_EVENTS = 3000  # ten minutes of frames; beyond, packets are left for backfill
 
 _log = logging.getLogger(__name__)
@@ -129,14 +130,19 @@ class BlePatch:
         self._early.clear()
         link = await self._opener.open(self._gone.set)
         try:
-            info = await unless(self._gone, self._driver.begin(link, self._hear))
+            async with asyncio.timeout(BEGIN_S):
+                info = await unless(self._gone, self._driver.begin(link, self._hear))
             if info is None:
                 raise LinkUnavailable(reason=LinkReason.OUT_OF_RANGE)
             if info.serial != self._serial:
                 raise WrongDevice(expected=self._serial, found=info.serial)
-        except BadPacket as error:
+        except (BadPacket, TimeoutError) as error:
             await link.close()
             raise LinkUnavailable(reason=LinkReason.OUT_OF_RANGE) from error
+        except (PairingRefused, WrongDevice):
+            await link.close()
+            self._opener.refused()
+            raise
         except SensorError:
             await link.close()
             raise
@@ -162,13 +168,14 @@ class BlePatch:
     async def events(self) -> AsyncIterator[PatchEvent]:
         """Yield what the patch says until it is closed or its battery is empty."""
         keeper = asyncio.create_task(self._keep_linked())
+        keeper.add_done_callback(lambda _: self._events.put_nowait(None))
         try:
             while (event := await self._events.get()) is not None:
                 yield event
+            await keeper  # a fault of ours is raised here, not kept as silence
         finally:
             keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeper
+            await asyncio.wait({keeper})
             if self._link is not None:
                 await self._link.close()
 
@@ -186,14 +193,11 @@ class BlePatch:
         empty = self._battery == 0 and not self._closed.is_set()
         reason = LinkReason.BATTERY_EMPTY if empty else LinkReason.CLOSED
         self._events.put_nowait(LinkState(reason))
-        self._events.put_nowait(None)
 
     async def _while_linked(self) -> None:
-        filling = asyncio.create_task(self._fill_gaps())
+        if self._driver.has_memory:
+            await unless(self._gone, self._fill_gaps())
         await self._gone.wait()
-        filling.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await filling
 
     async def _come_back(self) -> None:
         """Try until the same unit is there again; say each new reason once."""
@@ -225,8 +229,8 @@ class BlePatch:
         return LinkReason.BATTERY_LIKELY_EMPTY if empty else LinkReason.OUT_OF_RANGE
 
     async def _fill_gaps(self) -> None:
-        fruitless = 0
-        while self._driver.has_memory:
+        lossy = 0
+        while True:
             assembler, link = self._assembler, self._link
             request = None
             if assembler is not None and link is not None:
@@ -234,17 +238,17 @@ class BlePatch:
             if assembler is None or link is None or request is None:
                 await asyncio.sleep(0.5)
                 continue
-            before = assembler.missing_samples
             try:
-                await self._driver.fetch(link, request)
+                n_sent = await self._driver.fetch(link, request)
             except (LinkUnavailable, PairingRefused, BadPacket) as error:
                 _log.info("backfill of %s broke off: %s", self._serial, error)
                 await asyncio.sleep(1.0)
                 continue
-            fruitless = 0 if assembler.missing_samples < before else fruitless + 1
-            if fruitless >= FRUITLESS_FETCHES:
+            n_came = request.n_samples - assembler.missing_of(request)
+            lossy = lossy + 1 if n_came < min(n_sent, 1) else 0
+            if n_came >= n_sent or lossy >= LOSSY_FETCHES:  # it has no more of it
                 assembler.give_up(request)
-                fruitless = 0
+                lossy = 0
 
     # -- what it says ------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from sensors.timestamps import TimestampCounter
 
 ANSWER_S = 8.0  # patience with a control point; radios retry for up to 6 s by themselves
 
+T = TypeVar("T")
 Said = SamplePacket | Battery | Impedance | Press
 OnSaid = Callable[[Said], None]
 
@@ -35,23 +36,38 @@ class Driver(Protocol):
         """
         ...
 
-    async def fetch(self, link: GattLink, request: FetchRequest) -> None:
-        """Ask the memory; returns when the device says that this was all."""
+    async def fetch(self, link: GattLink, request: FetchRequest) -> int:
+        """Ask the memory; wait until the device says that this was all.
+
+        Returns
+        -------
+        int
+            How many samples the device sent, whether or not they arrived.
+
+        Raises
+        ------
+        LinkUnavailable, PairingRefused
+        """
         ...
 
 
-class Answers:
+class Answers(Generic[T]):
     """Hands what a control point says to the one who waits for it."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self._queue: asyncio.Queue[T] = asyncio.Queue()
 
-    def put(self, data: bytes) -> None:
-        """Take a message."""
-        self._queue.put_nowait(data)
+    def put(self, answer: T) -> None:
+        """Take an answer."""
+        self._queue.put_nowait(answer)
 
-    async def get(self, patience_s: float = ANSWER_S) -> bytes:
-        """Wait for the next message.
+    def forget(self) -> None:
+        """Drop what came too late for the one who asked."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
+    async def get(self, patience_s: float = ANSWER_S) -> T:
+        """Wait for the next answer.
 
         Raises
         ------
@@ -120,14 +136,17 @@ class PolarDriver:
     async def begin(self, link: GattLink, on_said: OnSaid) -> PatchInfo:
         """See `Driver.begin`."""
         model, firmware = await identify(link)
-        answers = Answers()
-        await link.subscribe(polar_pmd.CONTROL, answers.put)
+        answers: Answers[polar_pmd.ControlResponse] = Answers()
+        await link.subscribe(
+            polar_pmd.CONTROL,
+            tolerant(lambda data: answers.put(polar_pmd.decode_response(data))),
+        )
         await link.subscribe(heart_rate.HEART_RATE, tolerant(self._see_contact))
         await link.subscribe(
             polar_pmd.DATA, tolerant(lambda data: on_said(self._packet(data)))
         )
         await link.write(polar_pmd.CONTROL, polar_pmd.encode_start())
-        response = polar_pmd.decode_response(await answers.get())
+        response = await answers.get()
         if response.status not in ("success", "already_in_state"):
             raise LinkUnavailable(reason=LinkReason.OUT_OF_RANGE, status=response.status)
         await follow_battery(link, on_said)
@@ -153,9 +172,10 @@ class PolarDriver:
         counts = frame.uv[:, np.newaxis]
         return SamplePacket(epoch, counter % 2**32, counts, (self._contact,))
 
-    async def fetch(self, link: GattLink, request: FetchRequest) -> None:
-        """Do nothing: an H10 keeps no ECG."""
+    async def fetch(self, link: GattLink, request: FetchRequest) -> int:
+        """Send nothing: an H10 keeps no ECG."""
         del link, request
+        return 0
 
 
 class MovesenseDriver:
@@ -182,12 +202,12 @@ class MovesenseDriver:
     async def begin(self, link: GattLink, on_said: OnSaid) -> PatchInfo:
         """See `Driver.begin`."""
         model, firmware = await identify(link)
-        answers = Answers()
+        answers: Answers[movesense.CommandResult] = Answers()
 
         def value(data: bytes) -> None:
             message = movesense.decode(data)
             if isinstance(message, movesense.CommandResult):
-                answers.put(data)
+                answers.put(message)
             elif message.reference == self._reference and len(message.counts):
                 on_said(self._packet(message))
 
@@ -195,8 +215,8 @@ class MovesenseDriver:
         path = movesense.ecg_path(self._rate_hz)
         command = movesense.Command(movesense.SUBSCRIBE, self._reference, path)
         await link.write(movesense.WRITE, movesense.encode_command(command))
-        result = movesense.decode(await answers.get())
-        if isinstance(result, movesense.CommandResult) and result.status != 200:
+        result = await answers.get()
+        if result.status != 200:
             raise LinkUnavailable(reason=LinkReason.OUT_OF_RANGE, status=result.status)
         await follow_battery(link, on_said)
         return PatchInfo(
@@ -216,6 +236,7 @@ class MovesenseDriver:
         counts = message.counts[:, np.newaxis]
         return SamplePacket(epoch, counter % 2**32, counts, (False,))
 
-    async def fetch(self, link: GattLink, request: FetchRequest) -> None:
-        """Do nothing: GSP streams only."""
+    async def fetch(self, link: GattLink, request: FetchRequest) -> int:
+        """Send nothing: GSP streams only."""
         del link, request
+        return 0

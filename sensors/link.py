@@ -38,6 +38,10 @@ class GattLink(Protocol):
 class LinkOpener(Protocol):
     """Knows one device and how to reach it."""
 
+    def refused(self) -> None:
+        """Hear that the last link led to another device than the one that is wanted."""
+        ...
+
     async def open(self, on_gone: Callable[[], None]) -> GattLink:
         """Connect, and bond where the device asks for it.
 

@@ -1,6 +1,5 @@
 """A patch that is looked for on the air each time it is needed, by its serial number."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from sensors.clock import ClockFit
@@ -13,7 +12,7 @@ SCAN_S = 5.0
 
 
 class Listener:
-    """One ear for all: an adapter can run one scan at a time.
+    """An ear that listens for a while.
 
     Parameters
     ----------
@@ -26,12 +25,10 @@ class Listener:
     def __init__(self, scanner: PatchScanner, scan_s: float = SCAN_S) -> None:
         self._scanner = scanner
         self._scan_s = scan_s
-        self._turn = asyncio.Lock()
 
     async def listen(self) -> list[Advertisement]:
         """List what is on the air, the strongest first; see `PatchScanner.scan`."""
-        async with self._turn:
-            return await self._scanner.scan(self._scan_s)
+        return await self._scanner.scan(self._scan_s)
 
     def open(self, advertisement: Advertisement, code: str) -> LastingPatch:
         """See `PatchScanner.open`."""

@@ -48,6 +48,7 @@ _FRAME = struct.Struct("<BHHIBH")
 _INFO = struct.Struct("<BBBIIIH")
 _STATUS = struct.Struct("<BBHHIBIB")
 _FETCH = struct.Struct("<HII")
+_FETCHED = struct.Struct("<HIII")
 FRAME_OVERHEAD = _FRAME.size + _CRC.size
 ATT_HEADER = 3  # opcode and handle in front of every notification
 
@@ -352,8 +353,13 @@ def decode_response(data: bytes) -> Response:
         raise BadPacket(profile="anxin_patch", response=message.hex()) from error
 
 
+def encode_bad_request(op: int) -> bytes:
+    """Write the answer to a command that is unknown or has a broken payload."""
+    return seal(bytes([op | 0x80, Status.BAD_REQUEST]))
+
+
 def encode_fetch(request: FetchRequest) -> bytes:
-    """Write the payload of FETCH and of its answers."""
+    """Write the payload of FETCH."""
     return _FETCH.pack(request.epoch, request.first_counter, request.n_samples)
 
 
@@ -368,3 +374,22 @@ def decode_fetch(payload: bytes) -> FetchRequest:
     if len(payload) != _FETCH.size:
         raise BadPacket(profile="anxin_patch", fetch=payload.hex())
     return FetchRequest(*_FETCH.unpack(payload))
+
+
+def encode_fetched(request: FetchRequest, n_sent: int) -> bytes:
+    """Write the payload of FETCHED: the request, and how many samples were sent for it."""
+    return _FETCHED.pack(request.epoch, request.first_counter, request.n_samples, n_sent)
+
+
+def decode_fetched(payload: bytes) -> tuple[FetchRequest, int]:
+    """Read the payload of FETCHED.
+
+    Raises
+    ------
+    BadPacket
+        A broken length.
+    """
+    if len(payload) != _FETCHED.size:
+        raise BadPacket(profile="anxin_patch", fetched=payload.hex())
+    *request, n_sent = _FETCHED.unpack(payload)
+    return FetchRequest(*request), n_sent

@@ -1,7 +1,6 @@
 """A unit that speaks the open patch profile: memory, backfill, proof of the code."""
 
 import math
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -93,8 +92,9 @@ class AnxinUnit:
         self._streaming = False
         self._sequence = 0
         self._live: list[Run] = []
-        self._fetches: deque[FetchRequest] = deque()
+        self._fetch: FetchRequest | None = None
         self._sent_until = -1
+        self._n_sent = 0
         self._answers: list[Outgoing] = []
         self._hello: tuple[bytes, bytes] | None = None
         self._denied = 0
@@ -172,11 +172,14 @@ class AnxinUnit:
         if uuid != anxin.CONTROL:
             return
         try:
-            command = anxin.decode_command(data)
-            response = self._answer(command)
+            op = anxin.unseal(data)[0]
         except BadPacket:
-            response = anxin.Response(Op.STOP, Status.BAD_REQUEST)
-        self._answers.append((anxin.CONTROL, anxin.encode_response(response)))
+            return  # damaged on its way: the phone will ask again
+        try:
+            answer = anxin.encode_response(self._answer(anxin.decode_command(data)))
+        except BadPacket:
+            answer = anxin.encode_bad_request(op)
+        self._answers.append((anxin.CONTROL, answer))
 
     def outgoing(self, mtu: int) -> list[Outgoing]:
         """Return answers, then live samples, then some of the memory."""
@@ -211,6 +214,7 @@ class AnxinUnit:
         self._forget_phone()
         self._epoch = (self._epoch + 1) % 2**16
         self._counter = 0
+        self._presses = self._pressed_at = 0
         self._locked_until = min(self._locked_until, round(LOCKED_S * self.fs_hz))
         self._status_due_s = 0.0
 
@@ -219,8 +223,7 @@ class AnxinUnit:
         self._streaming = False
         self._sequence = 0
         self._live = []
-        self._fetches.clear()
-        self._sent_until = -1
+        self._fetch = None
         self._answers = []
         self._hello = None
         self._status_stale = True
@@ -239,11 +242,11 @@ class AnxinUnit:
             self._streaming = False
         elif op is Op.CLOCK:
             device_us = round(self._counter / self.fs_hz * 1e6)
-            clock = pairing.encode_clock(self._counter % 2**32, device_us)
+            clock = pairing.encode_clock(self._newest(), device_us)
             return anxin.Response(op, Status.OK, clock)
         elif op is Op.FETCH:
-            self._fetches.append(anxin.decode_fetch(command.payload))
-            self._sent_until = -1 if len(self._fetches) == 1 else self._sent_until
+            self._fetch = anxin.decode_fetch(command.payload)
+            self._sent_until, self._n_sent = -1, 0
         else:
             return anxin.Response(op, Status.BAD_REQUEST)
         return anxin.Response(op, Status.OK)
@@ -278,17 +281,16 @@ class AnxinUnit:
 
     def _from_memory(self, room: int) -> list[Outgoing]:
         out: list[Outgoing] = []
-        while self._fetches and len(out) < MEMORY_FRAMES_PER_CALL:
-            request = self._fetches[0]
+        while self._fetch is not None and len(out) < MEMORY_FRAMES_PER_CALL:
+            request = self._fetch
             newest = self._counter if request.epoch == self._epoch else None
             first = self._memory.near(request.epoch, request.first_counter, newest)
             end = first + request.n_samples
             begin = max(first, self._sent_until)
             run = self._memory.at_or_after(request.epoch, begin)
             if run is None or max(begin, run.first) >= end:
-                self._fetches.popleft()
-                self._sent_until = -1
-                payload = anxin.encode_fetch(request)
+                self._fetch = None
+                payload = anxin.encode_fetched(request, self._n_sent)
                 done = anxin.Response(Op.FETCHED, Status.OK, payload)
                 out.append((anxin.CONTROL, anxin.encode_response(done)))
                 continue
@@ -296,6 +298,7 @@ class AnxinUnit:
             stop = min(begin + room, run.end, end)
             out.append(self._frame(run.cut(begin, stop), None))
             self._sent_until = stop
+            self._n_sent += stop - begin
         return out
 
     # -- messages ----------------------------------------------------------------
@@ -324,13 +327,16 @@ class AnxinUnit:
             epoch=self._epoch,
         )
 
+    def _newest(self) -> int:
+        return max(self._counter - 1, 0) % 2**32
+
     def _status(self, mtu: int) -> anxin.UnitStatus:
         told = self._leads_on[: anxin.electrodes_per_status(mtu)]
         return anxin.UnitStatus(
             battery_percent=self.sig.battery_percent,
             leads_on=sum(1 << lead for lead, on in enumerate(self._leads_on) if on),
             epoch=self._epoch,
-            newest_counter=max(self._counter - 1, 0) % 2**32,
+            newest_counter=self._newest(),
             presses=self._presses,
             last_press_counter=self._pressed_at % 2**32,
             impedance_dkohm=tuple(

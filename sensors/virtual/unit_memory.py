@@ -42,11 +42,16 @@ class UnitMemory:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self._runs: list[Run] = []
+        self._starts: dict[int, int] = {}
+        self._n_starts = 0
         self._begin = 0
         self._kept = 0
 
     def keep(self, run: Run) -> None:
-        """Add a run; it follows all others in epoch and counter."""
+        """Add a run; it follows all others, in the newest start or in a newer one."""
+        if not self._runs or self._runs[-1].epoch != run.epoch:
+            self._n_starts += 1
+            self._starts[run.epoch] = self._n_starts
         self._runs.append(run)
         self._kept += len(run.counts)
         while self._kept - len(self._runs[self._begin].counts) >= self.capacity:
@@ -71,11 +76,13 @@ class UnitMemory:
 
     def at_or_after(self, epoch: int, sample: int) -> Run | None:
         """Return the run of this epoch that holds ``sample``, or the first one after."""
+        if epoch not in self._starts:
+            return None
         at = bisect_right(
             self._runs,
-            (epoch, sample),
+            (self._starts[epoch], sample),
             lo=self._begin,
-            key=lambda run: (run.epoch, run.first),
+            key=lambda run: (self._starts[run.epoch], run.first),
         )
         for run in self._runs[max(at - 1, self._begin) : at + 1]:
             if run.epoch == epoch and run.end > sample:

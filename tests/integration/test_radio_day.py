@@ -64,6 +64,9 @@ class FlatAir:
         self._link = FlatLink(self, on_gone)
         return self._link
 
+    def refused(self) -> None:
+        raise AssertionError("it is the unit that was issued")
+
     def _is_away(self) -> bool:
         at_s = self.measured / FS_HZ
         return any(begin <= at_s < end for begin, end in self._walks)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensors.assembler import COUNTER_MODULO, Assembler, AssemblerState
+from sensors.assembler import COUNTER_MODULO, STRAYS, Assembler, AssemblerState
 from sensors.errors import BadPacket
 from sensors.frames import EcgFrame, Gap, GapCause, LeadState, PatchEvent
 from sensors.packets import FetchRequest, SamplePacket
@@ -235,6 +235,62 @@ def test_a_counter_from_nowhere_is_refused_and_changes_nothing():
     with pytest.raises(BadPacket):
         assembler.push(wild, at(200))
     assert frames_of(assembler.push(packet_of(truth, 100, 100), at(200)))
+
+
+def test_another_link_counts_its_packets_anew():
+    """A number that fits by chance does not make a loss a hole of the measurement."""
+    truth = np.arange(1000, dtype=np.int32)
+    assembler = Assembler(FS_HZ, has_memory=True)
+    assembler.push(packet_of(truth, 0, 50, sequence=0), at(50))
+    assembler.push(packet_of(truth, 50, 50, sequence=1), at(100))
+    assembler.flush()  # the link broke; packets 0 and 1 of the next one were lost
+    events = assembler.push(packet_of(truth, 400, 50, sequence=2), at(450))
+    events += assembler.flush()
+    assert Gap(100, 400, GapCause.LINK) in events
+    assert assembler.plan(1000) == FetchRequest(1, 100, 300)
+
+
+@pytest.mark.parametrize("jump", [-50_000, round(15 * 86_400 * FS_HZ)])
+def test_a_counter_that_began_anew_under_an_old_number_is_a_new_start(jump):
+    """A unit whose epoch number does not grow, or one that lay in a drawer for weeks."""
+    truth = np.arange(100_000, dtype=np.int32)
+    assembler = Assembler(FS_HZ, has_memory=True)
+    for first in range(0, 60_000, 50):
+        assembler.push(packet_of(truth, first, 50), at(first + 50))
+    events: list[PatchEvent] = []
+    base = 60_000 + jump
+    for k in range(6):
+        packet = SamplePacket(
+            1, (base + 50 * k) % COUNTER_MODULO, truth[k * 50 : k * 50 + 50, None], (True,)
+        )
+        if k < STRAYS - 1:
+            with pytest.raises(BadPacket):
+                assembler.push(packet, at(70_000 + 50 * k))
+        else:
+            events += assembler.push(packet, at(70_000 + 50 * k))
+    events += assembler.flush()
+    live = [f for f in frames_of(events) if not f.backfilled]
+    assert [len(f.counts) for f in live] == [50] * (6 - STRAYS + 1)
+    assert abs(live[0].first_sample - (70_000 + 50 * (STRAYS - 2))) <= 2
+    request = assembler.plan(10_000)
+    assert request is not None
+    end = (base + 50 * (STRAYS - 1)) % COUNTER_MODULO
+    assert (request.first_counter + request.n_samples) % COUNTER_MODULO == end
+
+
+def test_single_packets_out_of_place_never_move_the_recording():
+    truth = np.arange(100_000, dtype=np.int32)
+    assembler = Assembler(FS_HZ, has_memory=True)
+    for first in range(0, 60_000, 50):
+        if first >= 20_000 and first % 500 == 0:
+            wild = [first - 15_000, first - 15_000 + 50]
+            for one in wild:  # two that follow each other, then the right one
+                with pytest.raises(BadPacket):
+                    assembler.push(packet_of(truth, one, 50), at(first))
+        assembler.push(packet_of(truth, first, 50), at(first + 50))
+    assembler.flush()
+    assert assembler.state.next_sample == 60_000
+    assert assembler.missing_samples == 0
 
 
 def test_a_reboot_goes_on_in_the_same_recording_at_the_right_time():

@@ -39,6 +39,7 @@ DECODERS: dict[str, Callable[[bytes], object]] = {
     "anxin command": anxin.decode_command,
     "anxin response": anxin.decode_response,
     "anxin fetch": anxin.decode_fetch,
+    "anxin fetched": anxin.decode_fetched,
     "anxin hello": pairing.split_hello,
     "anxin clock": pairing.decode_clock,
 }
@@ -242,6 +243,8 @@ def test_anxin_control_messages_come_back(command, response, request, clock):
     assert anxin.decode_command(anxin.encode_command(command)) == command
     assert anxin.decode_response(anxin.encode_response(response)) == response
     assert anxin.decode_fetch(anxin.encode_fetch(request)) == request
+    fetched = anxin.encode_fetched(request, request.n_samples // 2)
+    assert anxin.decode_fetched(fetched) == (request, request.n_samples // 2)
     assert pairing.decode_clock(pairing.encode_clock(*clock)) == clock
 
 

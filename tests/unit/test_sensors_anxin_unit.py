@@ -59,7 +59,7 @@ def test_after_the_proof_it_streams_until_told_to_stop(unit):
     unit.measure(100)
     assert frames(unit) == []
     counter, device_us = pairing.decode_clock(ask(unit, Op.CLOCK).payload)
-    assert (counter, device_us) == (200, 800_000)
+    assert (counter, device_us) == (199, 800_000)
     assert ask(unit, Op.FETCHED).status is Status.BAD_REQUEST
 
 
@@ -83,13 +83,28 @@ def test_who_guesses_is_locked_out_for_a_minute(unit):
     assert prove(unit) is Status.OK
 
 
-def test_damaged_commands_are_refused_and_foreign_writes_ignored(unit):
+def test_damaged_commands_are_dropped_unknown_ones_refused_foreign_writes_ignored(unit):
     unit.write(anxin.CONTROL, b"\x01\x02\x03")
-    ((_, data),) = unit.outgoing(247)
-    assert anxin.decode_response(data).status is Status.BAD_REQUEST
+    assert unit.outgoing(247) == []
+    unit.write(anxin.CONTROL, anxin.seal(b"\x33"))
+    assert unit.outgoing(247) == [(anxin.CONTROL, anxin.seal(b"\xb3\x02"))]
     unit.write(anxin.INFO, b"x")
     assert unit.outgoing(247) == []
     assert unit.read("00002a25-0000-1000-8000-00805f9b34fb") == b"0042"
+
+
+def test_a_broken_or_a_newer_request_ends_the_one_before(unit):
+    unit.measure(4000)
+    assert prove(unit) is Status.OK
+    assert ask(unit, Op.FETCH, b"short").status is Status.BAD_REQUEST
+    for first in (0, 3000):
+        request = FetchRequest(1, first, 1000)
+        ask(unit, Op.FETCH, anxin.encode_fetch(request), mtu=60)
+    done = []
+    for _ in range(30):
+        said = [data for uuid, data in unit.outgoing(247) if uuid == anxin.CONTROL]
+        done += [anxin.decode_fetched(anxin.decode_response(d).payload) for d in said]
+    assert done == [(FetchRequest(1, 3000, 1000), 1000)]
 
 
 def test_the_memory_answers_across_a_reboot_and_says_when_it_is_done(unit):
@@ -106,12 +121,25 @@ def test_the_memory_answers_across_a_reboot_and_says_when_it_is_done(unit):
         elif uuid == anxin.CONTROL:
             answers.append(anxin.decode_response(data))
     assert [answer.op for answer in answers] == [Op.FETCH, Op.FETCHED]
-    assert anxin.decode_fetch(answers[1].payload) == FetchRequest(1, 250, 500)
+    said = anxin.decode_fetched(answers[1].payload)
+    assert said == (FetchRequest(1, 250, 500), 50), "it says how much it had"
     assert all(frame.epoch == 1 and frame.from_memory for frame in sent)
     truth = named_heart("af").read(300).counts
     kept = np.concatenate([frame.counts for frame in sent])
     assert sent[0].first_counter == 250
     assert np.array_equal(kept, truth[250:300])
+
+
+def test_the_memory_finds_its_way_where_the_epoch_wraps():
+    memory = UnitMemory(10_000)
+    for epoch in (2**16 - 1, 0, 1):
+        for first in range(0, 400, 100):
+            memory.keep(Run(epoch, first, np.full((100, 1), epoch, np.int32), (True,)))
+    for epoch in (2**16 - 1, 0, 1):
+        run = memory.at_or_after(epoch, 150)
+        assert run is not None
+        assert (run.epoch, run.first) == (epoch, 100)
+    assert memory.at_or_after(5, 0) is None
 
 
 def test_the_memory_forgets_the_oldest_first():
@@ -135,3 +163,6 @@ def test_the_button_and_a_weak_battery_are_in_the_status(unit):
     assert (status.presses, status.last_press_counter) == (1, 100)
     assert status.battery_percent == 12
     assert status.impedance_dkohm == (60,)
+    unit.reboot()
+    status = anxin.decode_status(unit.read(anxin.STATUS))
+    assert (status.presses, status.last_press_counter) == (0, 0), "since its start"

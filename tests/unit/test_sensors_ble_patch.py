@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sensors.ble_patch import MAX_WAITING_EVENTS, Backoff, BlePatch
+from sensors.ble_patch import LOSSY_FETCHES, MAX_WAITING_EVENTS, Backoff, BlePatch
 from sensors.errors import LinkUnavailable, PairingRefused, WrongDevice
 from sensors.frames import (
     Battery,
@@ -62,6 +62,9 @@ class FakeDevice:
         self.opened = 0
         self.fetched: list[FetchRequest] = []
         self.memory = True
+        self.deaf = 0
+        """Answers of the memory that are lost on the air."""
+        self.refusals = 0
         self.say: Any = None
         self.lose: Any = None
         self.links: list[FakeLink] = []
@@ -78,12 +81,18 @@ class FakeDevice:
         self.say = on_said
         return PatchInfo(self.serial, "fake", "1", 250.0, ("ECG",), 400.0)
 
-    async def fetch(self, link, request: FetchRequest) -> None:
+    def refused(self) -> None:
+        self.refusals += 1
+
+    async def fetch(self, link, request: FetchRequest) -> int:
         self.fetched.append(request)
         await asyncio.sleep(0)
-        if self.memory:
+        if not self.memory:
+            return 0
+        if len(self.fetched) > self.deaf:
             first = request.first_counter
             self.send(first, request.n_samples, from_memory=True)
+        return request.n_samples
 
     def send(self, first: int, n: int, **options) -> None:
         assert self.say is not None
@@ -211,9 +220,16 @@ def test_closing_ends_the_events():
     assert play(device, script, lambda event: False)[-1] == LinkState(LinkReason.CLOSED)
 
 
-def test_what_the_memory_lost_is_given_up_after_three_tries():
+@pytest.mark.parametrize(
+    ("memory", "deaf", "n_fetches"),
+    [(False, 0, 1), (True, 7, 8), (True, 10**9, LOSSY_FETCHES)],
+)
+def test_a_hole_is_asked_for_until_the_device_says_that_it_has_no_more(
+    memory, deaf, n_fetches
+):
+    """What was sent and lost on the air is worth asking for again; what is gone is not."""
     device = FakeDevice()
-    device.memory = False
+    device.memory, device.deaf = memory, deaf
 
     async def script(patch) -> None:
         device.send(0, 100)
@@ -223,10 +239,40 @@ def test_what_the_memory_lost_is_given_up_after_three_tries():
             if not patch.missing_samples:
                 break
         assert patch.missing_samples == 0
-        assert len(device.fetched) == 3
+        assert len(device.fetched) == n_fetches
         await patch.close()
 
-    play(device, script, lambda event: False)
+    heard = play(device, script, lambda event: False)
+    filled = sum(len(e.counts) for e in heard if isinstance(e, EcgFrame) and e.backfilled)
+    assert filled == (200 if memory and deaf < LOSSY_FETCHES else 0)
+
+
+def test_a_fault_of_ours_is_raised_and_not_kept_as_silence():
+    device = FakeDevice()
+
+    async def run() -> None:
+        patch = patch_of(device)
+        await patch.connect()
+        device.trouble = [KeyError("a mistake")]
+        device.lose()
+        async for _ in patch.events():
+            pass
+
+    with pytest.raises(KeyError):
+        asyncio.run(asyncio.wait_for(run(), 5))
+
+
+def test_a_unit_that_never_gets_to_its_first_sample_is_left(monkeypatch):
+    monkeypatch.setattr("sensors.ble_patch.BEGIN_S", 0.01)
+    device = FakeDevice()
+
+    async def run() -> None:
+        monkeypatch.setattr(device, "begin", lambda link, on_said: asyncio.sleep(60))
+        await patch_of(device).connect()
+
+    with pytest.raises(LinkUnavailable):
+        asyncio.run(asyncio.wait_for(run(), 5))
+    assert device.links[-1].closed
 
 
 def test_a_press_lands_on_its_sample():

@@ -67,6 +67,9 @@ class Silent:
         self.lose = on_gone
         return self
 
+    def refused(self) -> None:
+        raise AssertionError("nobody was refused")
+
     async def begin(self, link, on_said) -> PatchInfo:
         for percent in self.percents:
             on_said(Battery(percent))
