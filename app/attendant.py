@@ -80,9 +80,10 @@ class Attendant:
 
     def look(self) -> None:
         """Tell what is new."""
+        local = self._local()
         for ring in self._rings():
             self._phone.aside(self.remind(f"task-{ring.task_id}"))
-        for prompt in self._prompter.due(self._phone.view(), self._local()):
+        for prompt in self._prompter.due(self._phone.view(), local):
             self.say(prompt)
 
     def say(self, prompt: Prompt) -> None:

@@ -8,8 +8,11 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from datetime import tzinfo
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, StreamingResponse
@@ -37,6 +40,8 @@ class Hello(BaseModel):
     listener: str = Field(max_length=64)
     reach: dict[Port, Reach]
     voices: list[Annotated[str, Field(max_length=8)]] = Field(max_length=200)
+    zone: str = Field(default="", max_length=64)
+    """IANA name of the zone of its clock."""
 
 
 class Answer(BaseModel):
@@ -70,6 +75,11 @@ class Browser:
             return Reach.YES if spoken else Reach.NO_VOICE
         found = [hello.reach.get(port, Reach.NOT_HERE) for hello in said]
         return Reach.YES if Reach.YES in found else found[-1]
+
+    def zone(self) -> tzinfo | None:
+        """Give the zone of the page that came last."""
+        said = [hello.zone for name, hello in self._said.items() if name in self._pages]
+        return _zone(said[-1]) if said else None
 
     async def remind(self, notice: Notice) -> Reach:
         """Show the browser's notification."""
@@ -146,6 +156,15 @@ class Browser:
     def _leave(self, listener: str) -> None:
         self._pages.pop(listener, None)
         self._said.pop(listener, None)
+
+
+@cache
+def _zone(name: str) -> tzinfo | None:
+    """Find a zone; a browser may know one that this machine does not."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # an unknown one is a KeyError
+        return None
 
 
 def _not(answer: Answer) -> Reach:

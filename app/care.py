@@ -5,8 +5,7 @@ when there is a line; what the clinic said last is remembered over a restart.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta, tzinfo
 
 from pydantic import TypeAdapter
 
@@ -21,6 +20,7 @@ from app.rehab import RehabDesk
 from app.reminders import SNOOZE, Ring, heard_with, owed, what_now
 from app.sos import SosDesk
 from app.spool import Spool
+from app.vitals import Vitals
 from clinic_server.wire.care import (
     Advice,
     AdviceReply,
@@ -30,6 +30,7 @@ from clinic_server.wire.care import (
     PatientTask,
     Sos,
     TaskDone,
+    TaskKind,
     TaskState,
 )
 from clinic_server.wire.consent import ConsentPut
@@ -40,7 +41,7 @@ from clinic_server.wire.trace import HelperAct, HelperNote
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
 """A clock nearer to the clinic's is right: the answer itself takes a while."""
-FINAL = frozenset({"consults.too_many"})
+FINAL = frozenset({"consults.too_many", "plans.too_many_measured"})
 """Refusals that time alone does not lift, and that must not hold up what waits behind."""
 _INBOX: TypeAdapter[list[Advice]] = TypeAdapter(list[Advice])
 _CONSULTS: TypeAdapter[list[Consult]] = TypeAdapter(list[Consult])
@@ -59,8 +60,8 @@ class Care:
         The clinic.
     clock : callable
         Now, aware UTC.
-    zone : ZoneInfo
-        Where the wearer is.
+    zone : tzinfo
+        Where the wearer is until the device says otherwise.
     """
 
     def __init__(
@@ -69,14 +70,15 @@ class Care:
         spool: Spool,
         api: ClinicApi,
         clock: Callable[[], datetime],
-        zone: ZoneInfo,
+        zone: tzinfo,
     ) -> None:
         self._notebook = notebook
         self._api = api
         self._clock = clock
-        self.zone = zone
+        self.home_zone = self.zone = zone
         self.sos = SosDesk(notebook, spool)
         self.diary = Diary(notebook)
+        self.vitals = Vitals(notebook)
         self.consents = Consents(notebook)
         self.first_day = FirstDay(notebook)
         self.helper = Helper(notebook)
@@ -101,6 +103,14 @@ class Care:
         ]
         self.refused: str | None = None
         """Code of the last message the clinic refused."""
+
+    @property
+    def away(self) -> bool:
+        """The clock on the wearer's wall is not that of the clinic."""
+        now = self.now()
+        return now.astimezone(self.zone).utcoffset() != (
+            now.astimezone(self.home_zone).utcoffset()
+        )
 
     def now(self) -> datetime:
         """Return the clinic's time: the phone's clock may be wrong."""
@@ -228,6 +238,24 @@ class Care:
         self._notebook.post("done", str(task_id), done.model_dump_json())
         self._note_help(HelperAct.DONE)
 
+    def measured(self, done: TaskDone, task_id: int | None = None) -> None:
+        """Note vital signs, for a task of the plan or for none."""
+        self.vitals.keep(done)
+        if task_id is None:
+            self.vitals.post(done)
+            self._note_help(HelperAct.DONE)
+        else:
+            self.done(task_id, done)
+
+    def vitals_wait(self) -> bool:
+        """Say whether anything measured by hand is not at the clinic yet."""
+        return any(m.kind in ("measured", "done") for m in self._notebook.messages())
+
+    def open_task(self, kind: TaskKind) -> PatientTask | None:
+        """Return the task of a kind whose window is open: doing it by the way counts."""
+        now = self.now()
+        return what_now([t for t in self.tasks() if t.kind is kind], now)
+
     def read(self, advice_id: int, reply: AdviceReply) -> None:
         """Note that an answer was opened, and the wearer's reply to it."""
         now = self.now()
@@ -288,6 +316,8 @@ class Care:
             case "done":
                 done = TaskDone.model_validate_json(message.body)
                 await self._api.task_done(int(message.target), done)
+            case "measured":
+                await self._api.measured(TaskDone.model_validate_json(message.body))
             case "diary":
                 await self._api.note(DiaryNote.model_validate_json(message.body))
             case "consents":
@@ -333,6 +363,7 @@ class Care:
             "consents",
             "diary",
             "diary_refused",
+            "vitals",
             "consults",
             "helper",
             "ringing",

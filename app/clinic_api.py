@@ -27,7 +27,13 @@ from clinic_server.wire.care import (
     TaskDone,
 )
 from clinic_server.wire.consent import ConsentPut, ConsentState
-from clinic_server.wire.consult import Consult, ConsultAsked, ConsultCreate, Screening
+from clinic_server.wire.consult import (
+    Consult,
+    ConsultAsked,
+    ConsultCreate,
+    ConsultTime,
+    Screening,
+)
 from clinic_server.wire.diary import DiaryEntryView, DiaryNote
 from clinic_server.wire.ecg import (
     SHA256_HEADER,
@@ -209,6 +215,10 @@ class ClinicApi:
         """Say that a task was done, with what was measured."""
         return await self._get(PatientTask, "POST", f"/api/me/tasks/{task_id}/done", done)
 
+    async def measured(self, done: TaskDone) -> PatientTask:
+        """Hand in vital signs that no task asked for; sent twice they are kept once."""
+        return await self._get(PatientTask, "POST", "/api/me/measurements", done)
+
     async def note(self, note: DiaryNote) -> DiaryEntryView:
         """Hand in a diary entry; sending the same one twice makes one."""
         return await self._get(DiaryEntryView, "POST", "/api/me/diary", note)
@@ -224,6 +234,10 @@ class ClinicApi:
     async def ask_doctor(self, question: ConsultCreate) -> ConsultAsked:
         """Ask about a stretch of ECG; asking the same twice asks once."""
         return await self._get(ConsultAsked, "POST", "/api/me/consults", question)
+
+    async def consult_time(self) -> ConsultTime:
+        """Ask until when a question asked now would be answered."""
+        return await self._get(ConsultTime, "GET", "/api/me/consults/time")
 
     async def consults(self) -> list[Consult]:
         """Return what was asked, newest first."""

@@ -33,6 +33,7 @@
         locate: navigator.geolocation && isSecureContext ? await permission("geolocation") : "not_here",
         scan: window.BarcodeDetector && navigator.mediaDevices ? await permission("camera") : "not_here",
       },
+      zone: Intl.DateTimeFormat().resolvedOptions().timeZone || "",
       voices: [...new Set(voices().map((v) => v.lang.slice(0, 2)))],
     });
   }
@@ -150,5 +151,6 @@
     const answer = await Promise.resolve(DO[what](asked)).catch(() => ({ reach: "no_answer" }));
     post("answer", { id, ...answer });
   };
+  document.addEventListener("visibilitychange", hello); // a traveller's clock may have changed
   if (window.speechSynthesis) speechSynthesis.addEventListener("voiceschanged", hello);
 })();

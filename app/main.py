@@ -7,6 +7,7 @@ from typing import Any
 
 import flet as ft
 
+from app import calls
 from app.components.hooks import use_cell, use_value
 from app.components.kit import Ui
 from app.i18n import resolve
@@ -31,6 +32,7 @@ from app.views.results import results
 from app.views.sos import sos, sos_ask
 from app.views.task import task
 from app.views.traces import Traces
+from app.views.vitals import own_vitals
 
 TICK_S = 1.0
 
@@ -43,6 +45,7 @@ _SCREENS: Mapping[str, Callable[[Ui], ft.Control]] = {
     "sos": sos,
     "sos_ask": sos_ask,
     "task": task,
+    "vitals": own_vitals,
     "pair": Pair,
     "check": Check,
     "family": Family,
@@ -68,6 +71,10 @@ def _first_place(asked: str) -> tuple[str, int | None]:
     return screen, int(number) if number.isdecimal() else None
 
 
+def _nobody() -> calls.Calling | None:
+    return None
+
+
 @ft.component
 def App(
     phone: Phone, language: str | None, size: float | None, start_at: str = "home"
@@ -90,6 +97,7 @@ def App(
     scale, set_scale = ft.use_state(size or float(phone.notebook.get("scale", 1.0)))
     page = ft.context.page
     width, set_width = ft.use_state(float(page.width or 360))
+    calling, set_calling = use_value(_nobody)
     task_ref = use_cell()
 
     async def tick() -> None:
@@ -124,8 +132,12 @@ def App(
         set_view(phone.view())
 
     def launch(number: str) -> None:
-        address = "tel:" + "".join(c for c in number if c.isdigit() or c == "+")
-        page.run_task(ft.UrlLauncher().launch_url, address)
+        async def dial() -> None:
+            reach = await calls.ring(ft.UrlLauncher().launch_url, number)
+            set_calling(calls.Calling(number, reach))
+
+        set_calling(calls.Calling(number))
+        page.run_task(dial)
 
     screen, argument = place
     if view.sos is not None and screen == "home" and not view.sos.cancelled:
@@ -142,6 +154,8 @@ def App(
         refresh=lambda: set_view(phone.view()),
         launch=launch,
         prefer=prefer,
+        calling=calling,
+        hang_up=lambda: set_calling(None),
         big=big,
     )
     if screen == "answer":

@@ -29,8 +29,8 @@ class Message:
 
     place: int
     kind: str
-    """``sos``, ``read``, ``done``, ``diary``, ``consents``, ``rehab``, ``consult`` or
-    ``help``."""
+    """``sos``, ``read``, ``done``, ``measured``, ``diary``, ``consents``, ``rehab``,
+    ``consult`` or ``help``."""
     target: str
     body: str
     """JSON of the wire model."""

@@ -92,9 +92,7 @@ class Phone:
         zone = ZoneInfo(settings.time_zone)
         self.care = Care(self.notebook, self.spool, self.api, clock, zone)
         self.monitor = self._new_monitor()
-        self.attendant = Attendant(
-            self, self.care.rings, lambda: self.care.now().astimezone(zone)
-        )
+        self.attendant = Attendant(self, self.care.rings, self.local)
         self.care.rehab.cue = self.attendant.cue
         self.enrol_error: str | None = None
         self.faults = 0
@@ -381,10 +379,16 @@ class Phone:
         self.uplink.ring()
         self.reporter.hear(self.monitor.patch, self._clock())
 
+    def local(self) -> datetime:
+        """Return now on the wearer's wall: a traveller's device knows its zone."""
+        self.care.zone = self.device.zone() or self.care.zone
+        return self.care.now().astimezone(self.care.zone)
+
     # -- what screens read ---------------------------------------------------------
 
     def view(self) -> PhoneView:
         """Return everything the screens show, as of now."""
+        self.local()
         now, patch = self._clock(), self.monitor.patch
         home, unit = self.care.home, self.loan.unit
         backlog = self.spool.backlog()

@@ -9,6 +9,7 @@ own. Nothing here raises because a device lacks something: that is an answer.
 import json
 import os
 from dataclasses import dataclass
+from datetime import tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -76,6 +77,10 @@ class Device(Protocol):
         """Say whether a port works now, as far as is known without trying."""
         ...
 
+    def zone(self) -> tzinfo | None:
+        """Say which clock hangs on the wall where the device is; None: not known."""
+        ...
+
     async def remind(self, notice: Notice) -> Reach:
         """Show a notification; asks for permission where it was never asked."""
         ...
@@ -113,6 +118,10 @@ class NoDevice:
         """Say why not."""
         del port, locale
         return self._why
+
+    def zone(self) -> tzinfo | None:
+        """Know no place."""
+        return None
 
     async def remind(self, notice: Notice) -> Reach:
         """Show nothing."""

@@ -161,6 +161,8 @@ class SosDesk:
             steps=tuple(event.steps) if event else (),
             cancelled=call["cancelled"],
             placed=call.get("place") is not None,
+            opened_at=event.opened_at if event else None,
+            opened_by=event.opened_by if event else "",
         )
 
     def _percent(self, call: dict[str, object], end_sample: int) -> int:

@@ -50,6 +50,9 @@ class SosView:
     """Pressed by mistake: said to the wearer; the clinic may know already."""
     placed: bool = False
     """The wearer's place goes with it."""
+    opened_at: datetime | None = None
+    """When a doctor took it up."""
+    opened_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,8 @@ class Training:
     asked: set[int] = field(default_factory=set)
     """Stages after which the effort was asked for, or asked in vain."""
     recovery_bpm: int | None = None
+    felt: int | None = None
+    """The effort that was last told, Borg 6 to 20; a new hard part asks anew."""
     _above_s: float = field(default=0.0, repr=False)
     _far_s: float = field(default=0.0, repr=False)
     _last: list[int] = field(default_factory=list, repr=False)
@@ -183,8 +185,26 @@ class Training:
         stage = self._to_ask()
         if stage is not None:
             self.asked = self.asked | {stage}
+        self.felt = borg
         if borg is not None:
             self.read(borg=borg)
+
+    @property
+    def effort_word(self) -> Pace | None:
+        """Say what the effort that was told asks for; None: nothing was told.
+
+        Where a drug holds the heart rate down the effort counts more than the rate, so
+        "harder" is never said while the rate is at its limit.
+        """
+        if self.felt is None or self.walk:
+            return None
+        if self.felt > self.gate.target_high_rpe:
+            return Pace.TOO_FAST
+        high = self.gate.target_high_bpm
+        if self.felt < self.gate.target_low_rpe:
+            full = self.bpm is None or (high is not None and self.bpm >= high)
+            return None if full else Pace.TOO_SLOW
+        return Pace.JUST_RIGHT
 
     @property
     def total_s(self) -> int:
@@ -219,7 +239,10 @@ class Training:
             return Pace.TOO_FAST
         if self.stage.kind is not StageKind.WORK:
             return Pace.GENTLY
-        return Pace.TOO_SLOW if self.bpm < low else Pace.JUST_RIGHT
+        if self.bpm >= low:
+            return Pace.JUST_RIGHT
+        # a drug may hold the rate down: who finds it too hard already is not hurried
+        return Pace.GENTLY if self.effort_word is Pace.TOO_FAST else Pace.TOO_SLOW
 
     def summary(
         self, ended_at: datetime, borg: int, end_sample: int, distance_m: int | None = None

@@ -8,6 +8,7 @@ from typing import Any
 import flet as ft
 
 from app import i18n
+from app.calls import Calling
 from app.phone import Phone
 from app.state import PhoneView
 from app.theme import BAR_SCALE_CAP, FOLD_FROM, FONT, FONT_BOLD, colour
@@ -39,9 +40,13 @@ class Ui:
     refresh: Callable[[], None]
     """Read the phone's state anew, now."""
     launch: Callable[[str], None]
-    """Open a ``tel:`` address."""
+    """Ring a number."""
     prefer: Callable[[str, Any], None]
     """Remember a choice: ``locale``, ``scale``, ``big`` or ``voice``."""
+    calling: Calling | None = None
+    """A number that was just rung: it stays to be dialled by hand."""
+    hang_up: Callable[[], None] = lambda: None
+    """Take that number away."""
     big: bool = False
     """Big-button mode: one card on a screen."""
 

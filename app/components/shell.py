@@ -5,6 +5,7 @@ import functools
 import flet as ft
 
 from app.components.cards import OneByOne
+from app.components.dial_card import dial_card
 from app.components.kit import BODY, GAP, PAD, Ui, card, text
 from app.components.sos_button import SosButton
 from app.theme import BAR_SCALE_CAP, colour
@@ -57,6 +58,8 @@ def shell(
 def _above(ui: Ui) -> list[ft.Control]:
     """Say on every page who helps; what was said aloud stands here for screen readers."""
     parts: list[ft.Control] = []
+    if ui.calling is not None:
+        parts.append(dial_card(ui, ui.calling))
     name = ui.phone.care.helper.name(ui.phone.care.now())
     if name is not None:
         parts.append(
@@ -76,8 +79,9 @@ def _above(ui: Ui) -> list[ft.Control]:
 
 def bare(ui: Ui, *content: ft.Control, foot: ft.Control | None = None) -> ft.Control:
     """Lay out the one screen that is SOS itself: no bar, a button at the foot."""
+    dialled = [] if ui.calling is None else [dial_card(ui, ui.calling)]
     column = ft.Column(
-        list(content),
+        [*dialled, *content],
         spacing=GAP,
         scroll=ft.ScrollMode.AUTO,
         expand=True,

@@ -1,6 +1,7 @@
 """Ask my doctor: 30 s of ECG, what the machine can say at once, the question."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import flet as ft
@@ -22,7 +23,8 @@ from app.components.shell import shell
 from app.errors import Offline, ServerRefused
 from app.views.pair import refusal_words
 from app.views.record import Record, Strip
-from clinic_server.wire.consult import ConsultCreate, Screening
+from clinic_server.wire.care import TaskDone, TaskKind
+from clinic_server.wire.consult import ConsultCreate, ConsultTime, Screening
 
 QUESTIONS = ("palpitations", "tight", "dizzy", "check", "own")
 LOOK_EVERY_S = 2.0
@@ -39,6 +41,10 @@ def _no_screening() -> Screening | None:
     return None
 
 
+def _no_promise() -> ConsultTime | None:
+    return None
+
+
 @ft.component
 def Ask(ui: Ui) -> ft.Control:
     """Record, look, ask; each part is a page of its own."""
@@ -46,6 +52,8 @@ def Ask(ui: Ui) -> ft.Control:
     seen, set_seen = use_value(_no_screening)
     offline, set_offline = ft.use_state(False)
     asked, set_asked = ft.use_state(False)
+    ticked, set_ticked = ft.use_state(False)
+    promised, set_promised = use_value(_no_promise)
     job = use_cell()
 
     async def look(found: Strip) -> None:
@@ -73,6 +81,7 @@ def Ask(ui: Ui) -> ft.Control:
         set_seen(None)
         set_strip(found)
         if found.recording:
+            set_ticked(_tick_off(ui, found))
             ui.phone.hurry()
             job.current = asyncio.create_task(look(found))
 
@@ -80,10 +89,21 @@ def Ask(ui: Ui) -> ft.Control:
         stop()
         set_strip(None)
 
-    ft.use_effect(lambda: None, [], stop)
+    async def hear() -> None:
+        with contextlib.suppress(Offline, ServerRefused):  # said again once it is asked
+            set_promised(await ui.phone.api.consult_time())
+
+    def start() -> None:
+        asyncio.create_task(hear())  # noqa: RUF006 (ends by itself, in seconds)
+
+    ft.use_effect(start, [], stop)
     head = title(ui, ui.t("ask.title"), back="home")
     if strip is None:
-        how = card(text(ui, ui.t("ask.how"), BODY), text(ui, ui.t("ask.not_now"), BODY))
+        how = card(
+            text(ui, ui.t("ask.how"), BODY),
+            *_until(ui, promised),
+            text(ui, ui.t("ask.not_now"), BODY, bold=True),
+        )
         return shell(ui, "home", head, how, Record(ui, recorded), part="record")
     if asked:
         return shell(ui, "home", head, *_asked(ui, strip), part="asked")
@@ -101,10 +121,36 @@ def Ask(ui: Ui) -> ft.Control:
         "home",
         head,
         _look(ui, seen, offline),
+        *([card(text(ui, ui.t("ask.ticked"), BODY), ground="ok-tint")] if ticked else []),
         Question(ui, strip, lambda: set_asked(True)),
         link(ui, ui.t("task.again"), again),
         part="ask",
     )
+
+
+def _until(ui: Ui, promised: ConsultTime | None) -> list[ft.Control]:
+    """Say before it is asked until when it will be answered, as the clinic promises."""
+    if promised is None:
+        return []
+    return [text(ui, ui.t("ask.would_answer_by", when=ui.when(promised.answer_by)), BODY)]
+
+
+def _tick_off(ui: Ui, found: Strip) -> bool:
+    """Done by doing: a clear strip in an open window is the one the plan asks for."""
+    care = ui.phone.care
+    task = care.open_task(TaskKind.SPOT_ECG)
+    if task is None or not found.good:
+        return False
+    care.done(
+        task.id,
+        TaskDone(
+            done_at=care.now(),
+            recording_id=found.recording,
+            first_sample=found.first_sample,
+            n_samples=found.n_samples,
+        ),
+    )
+    return True
 
 
 def _look(ui: Ui, seen: Screening | None, offline: bool) -> ft.Control:

@@ -23,7 +23,7 @@ from app.components.wear_card import wear_card
 from app.i18n import say_span
 from app.state import Status, status_of
 from app.theme import colour
-from clinic_server.wire.care import Contact, PatientTask, TaskKind, TaskState
+from clinic_server.wire.care import ALL_DAY, Contact, PatientTask, TaskKind, TaskState
 from sensors.frames import LinkReason
 
 WORN = (Status.ON, Status.UNWATCHED, Status.NOT_SENT, Status.TIME_TO_RETURN)
@@ -53,6 +53,7 @@ def home(ui: Ui) -> ft.Control:
     open_events = [e for e in ui.view.events if not e.sos]
     if open_events and ui.view.sos is None:
         parts.append(_event(ui))
+    parts += _whom(ui, status)
     if ui.view.enrolled and ui.view.paired and not ui.view.revoked:
         parts += _first_day(ui)
         parts.append(button(ui, ui.t("home.unwell"), functools.partial(ui.go, "diary")))
@@ -61,7 +62,6 @@ def home(ui: Ui) -> ft.Control:
         parts.append(card(text(ui, ui.t("home.set_aside", n=ui.view.set_aside), BODY)))
     if ui.view.tasks:
         parts.append(_today(ui))
-    parts += _whom(ui, status)
     parts.append(text(ui, ui.t("app.not_emergency"), SECONDARY, color="ink2", center=True))
     return shell(ui, "home", *parts)
 
@@ -325,7 +325,8 @@ def _whom(ui: Ui, status: Status) -> list[ft.Control]:
                 alignment=ft.MainAxisAlignment.CENTER,
             )
         ]
-    who_and_when = f"{contact_name(ui, contact)} {contact.hours}".strip()
+    hours = ui.t("contact.all_day") if contact.hours == ALL_DAY else contact.hours
+    who_and_when = f"{contact_name(ui, contact)} {hours}".strip()
     who = ft.Column(
         [
             text(ui, ui.t("home.whom"), SECONDARY, color="ink2", line=1.2),

@@ -22,7 +22,7 @@ from app.components.shell import shell
 from app.components.status_card import battery_words
 from app.theme import TEXT_SCALES
 
-CARE = ("plan", "results", "rehab", "diary", "ask")
+CARE = ("plan", "results", "vitals", "rehab", "diary", "ask")
 RIGHTS = ("family", "consents", "traces", "helper", "reach", "give_back")
 
 

@@ -25,6 +25,8 @@ def plan(ui: Ui) -> ft.Control:
     tasks = sorted(ui.view.tasks, key=lambda task: task.opens_at)
     coming = [task for task in tasks if task.state not in OVER]
     parts: list[ft.Control] = [title(ui, ui.t("me.plan"), back="me")]
+    if ui.phone.care.away:
+        parts.append(card(text(ui, ui.t("plan.away"), BODY), ground="brand-tint"))
     if not tasks:
         parts.append(card(text(ui, ui.t("me.no_plan"), BODY)))
     visits = [task for task in coming if task.kind in APPOINTMENTS]

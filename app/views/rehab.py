@@ -21,7 +21,7 @@ from app.components.shell import shell
 from app.errors import Offline, ServerRefused
 from app.rehab import Before, Phase, RehabDesk, countable
 from app.theme import colour
-from app.views.training import count, done, effort, recover, train
+from app.views.training import count, done, effort, effort_words, recover, train
 from clinic_server.wire.rehab import ExerciseKind, RehabProgress
 from clinic_server.wire.trace import HelperAct
 
@@ -296,6 +296,7 @@ def _ready(ui: Ui, desk: RehabDesk) -> ft.Control:
         parts.append(
             card(
                 text(ui, ui.t("rehab.zone", low=low, high=high), CARD_HEADLINE, bold=True),
+                text(ui, effort_words(ui, gate), BODY, bold=True),
                 text(ui, ui.t("rehab.minutes", n=minutes), BODY),
                 text(ui, ui.t("rehab.talk"), BODY),
                 ground="ok-tint",

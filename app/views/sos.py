@@ -1,6 +1,7 @@
 """SOS: ring 120 first, then the parcel, then what is wrong. Works without a network."""
 
 import functools
+from datetime import datetime
 
 import flet as ft
 
@@ -131,8 +132,9 @@ def _stops(ui: Ui, call: SosView) -> list[Stop]:
     zone = ui.phone.care.zone
     pressed = call.pressed_at.astimezone(zone).strftime("%H:%M:%S")
     taken = call.alarm_id is not None
-    opinion = step_of(call.steps, Step.OPINION)
     answered = step_of(call.steps, Step.ADVICE_SENT)
+    over = answered is not None and answered.state == "done"
+    opened = call.opened_at is not None or over
     saved = (
         Stop(ui.t("sos.saved"), "done", ui.t("sos.saved_detail", s=BEFORE_S, clock=pressed))
         if call.saved
@@ -146,14 +148,20 @@ def _stops(ui: Ui, call: SosView) -> list[Stop]:
     )
     if not call.saved:
         sending = Stop(ui.t("sos.sending_call"), "done" if taken else "now")
-    stops = [saved, sending, Stop(ui.t("sos.received"), "done" if taken else "to_come")]
-    for words, step in (("sos.opinion", opinion), ("sos.answered", answered)):
-        state = "done" if step is not None and step.state == "done" else "to_come"
-        at = step.at.astimezone(zone).strftime("%H:%M:%S") if step and step.at else ""
-        stops.append(Stop(ui.t(words), state, at if state == "done" else ""))
-    if taken and stops[3].state == "to_come":
-        stops[3] = Stop(ui.t("sos.opinion"), "now")
-    return stops
+
+    def stop(code: str, done: bool, begun: bool, at: datetime | None, who: str) -> Stop:
+        clock = at.astimezone(zone).strftime("%H:%M:%S") if at and done else ""
+        state = "done" if done else "now" if begun else "to_come"
+        return Stop(ui.t(code), state, f"{who} {clock}".strip() if done else "")
+
+    answered_at = answered.at if answered else None
+    return [
+        saved,
+        sending,
+        stop("sos.received", taken, False, None, ""),
+        stop("sos.opened", opened, taken, call.opened_at, call.opened_by),
+        stop("sos.answered", over, opened, answered_at, ""),
+    ]
 
 
 def _symptoms(ui: Ui, call: SosView) -> ft.Control:

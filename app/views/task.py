@@ -1,15 +1,15 @@
-"""Doing a task: 30 s of ECG, numbers by hand, or questions about the week."""
+"""Doing a task: 30 s of ECG, or questions about the week; numbers by hand are elsewhere."""
 
 import functools
 
 import flet as ft
-from pydantic import ValidationError
 
-from app.components.form import choice, field
+from app.components.form import choice
 from app.components.hooks import use_value
-from app.components.kit import BODY, CARD_HEADLINE, SECONDARY, Ui, button, card, text, title
+from app.components.kit import BODY, CARD_HEADLINE, Ui, button, card, text, title
 from app.components.shell import shell
 from app.views.record import Record, Strip
+from app.views.vitals import VitalsForm
 from clinic_server.wire.care import PatientTask, TaskDone, TaskKind
 from clinic_server.wire.questionnaire import EVERY_DAY, Question
 
@@ -20,7 +20,7 @@ def task(ui: Ui) -> ft.Control:
     if chosen is not None and chosen.kind is TaskKind.SPOT_ECG:
         return Spot(ui, chosen)
     if chosen is not None and chosen.kind is TaskKind.VITALS:
-        return Vitals(ui, chosen)
+        return VitalsForm(ui, chosen, "home")
     if chosen is not None and chosen.kind is TaskKind.QUESTIONNAIRE:
         return Questionnaire(ui, chosen)
     return shell(ui, "home", title(ui, ui.t("task.gone"), back="home"))
@@ -120,68 +120,3 @@ def Questionnaire(ui: Ui, chosen: PatientTask) -> ft.Control:
             primary=True,
         ),
     )
-
-
-_FIELDS = (
-    "systolic_mmhg",
-    "diastolic_mmhg",
-    "pulse_bpm",
-    "spo2_pct",
-    "glucose_mmol_l",
-    "weight_kg",
-)
-
-
-@ft.component
-def Vitals(ui: Ui, chosen: PatientTask) -> ft.Control:
-    """Type in what was measured; every number is checked against what is possible."""
-    values, set_values = use_value(dict[str, str])
-    trouble, set_trouble = ft.use_state("")
-
-    def typed(name: str, event: ft.Event[ft.TextField]) -> None:
-        set_values({**values, name: str(event.control.value).strip()})
-
-    def send() -> None:
-        filled = {name: value for name, value in values.items() if value}
-        pressure = {"systolic_mmhg", "diastolic_mmhg"} & set(filled)
-        if not filled:
-            set_trouble(ui.t("vitals.nothing"))
-            return
-        if len(pressure) == 1:
-            set_trouble(ui.t("vitals.both"))
-            return
-        try:
-            done = TaskDone.model_validate({"done_at": ui.phone.care.now(), **filled})
-        except ValidationError as error:
-            name = str(error.errors()[0]["loc"][0])
-            set_trouble(ui.t("vitals.look_again", name=ui.t(f"vitals.{name}")))
-            return
-        if (done.systolic_mmhg or 999) <= (done.diastolic_mmhg or 0):
-            set_trouble(ui.t("vitals.swapped"))
-            return
-        ui.phone.care.done(chosen.id, done)
-        ui.phone.hurry()
-        ui.go("home")
-
-    fields = [
-        field(
-            ui,
-            ui.t(f"vitals.{name}"),
-            values.get(name, ""),
-            functools.partial(typed, name),
-        )
-        for name in _FIELDS
-    ]
-    parts: list[ft.Control] = [
-        title(ui, ui.t("task.vitals"), back="home"),
-        card(text(ui, ui.t("task.vitals_how"), BODY), *fields),
-    ]
-    if trouble:
-        parts.append(
-            card(text(ui, trouble, BODY, bold=True), ground="care-tint", edge="care")
-        )
-    parts += [
-        button(ui, ui.t("task.send"), send, primary=True),
-        text(ui, ui.t("vitals.skip"), SECONDARY, color="ink2", center=True),
-    ]
-    return shell(ui, "home", *parts)

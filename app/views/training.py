@@ -42,6 +42,21 @@ def count(ui: Ui, gate: RehabGate) -> str:
     return ui.t("rehab.number", n=gate.number, of=gate.of) if gate.of else ""
 
 
+def effort_words(ui: Ui, gate: RehabGate) -> str:
+    """Say how hard it should feel: the figures, and what they mean in words."""
+    low, high = (
+        max(one for one in BORG if one <= max(BORG[0], rpe))
+        for rpe in (gate.target_low_rpe, gate.target_high_rpe)
+    )
+    return ui.t(
+        "rehab.effort_range",
+        low=gate.target_low_rpe,
+        high=gate.target_high_rpe,
+        easy=ui.t(f"rehab.borg_{low}").split(maxsplit=1)[1],
+        hard=ui.t(f"rehab.borg_{high}").split(maxsplit=1)[1],
+    )
+
+
 def _stage_name(ui: Ui, training: Training, place: int) -> str:
     if training.walk:
         return ui.t("rehab.walk_title")
@@ -169,9 +184,21 @@ def _pace(ui: Ui, training: Training) -> ft.Control:
         ft.Row([*mark, word], alignment=ft.MainAxisAlignment.CENTER, spacing=8),
         row,
         *([] if training.walk else [zone_bar(ui, training)]),
+        *_effort_told(ui, training),
         text(ui, ui.t("rehab.talk"), SECONDARY, color="ink2", center=True),
         gap=8,
     )
+
+
+def _effort_told(ui: Ui, training: Training) -> list[ft.Control]:
+    """Say how hard it should feel, and what the answer on the way asks for."""
+    if training.walk:
+        return []
+    word = training.effort_word
+    line = effort_words(ui, training.gate)
+    if word is not None:
+        line = ui.t(f"rehab.effort_{word}")
+    return [text(ui, line, BODY, bold=word is not None, center=True)]
 
 
 def _left(ui: Ui, stages: list[Stage], place: int, left_s: float) -> ft.Control:

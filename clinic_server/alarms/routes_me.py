@@ -4,14 +4,22 @@ from datetime import timedelta
 
 from fastapi import APIRouter
 
-from clinic_server.alarms import service, sos
+from clinic_server.alarms import service, sos, thresholds
+from clinic_server.alarms.limits import Limits
 from clinic_server.deps import AppDep, ClockDep, ReadSession, RowId, WriteSession
 from clinic_server.devices.auth import CurrentIssue
 from clinic_server.patients import service as patients_service
 from clinic_server.plans import service as plans_service
 from clinic_server.recordings import service as recordings_service
 from clinic_server.staff import service as staff_service
-from clinic_server.wire.care import Advice, AdviceReply, Home, OpenEvent, Sos
+from clinic_server.wire.care import (
+    Advice,
+    AdviceReply,
+    Home,
+    OpenEvent,
+    Sos,
+    VitalLimits,
+)
 
 router = APIRouter(prefix="/api/me", tags=["alarms"])
 FRESH = timedelta(seconds=60)
@@ -77,4 +85,16 @@ def home(session: ReadSession, issue: CurrentIssue, app: AppDep, now: ClockDep) 
         due_on=issue.due_on.isoformat(),
         returned=issue.returned_at is not None,
         medicines=patient.drugs,
+        limits=_vital_limits(thresholds.limits_for(session, patient, now)),
+    )
+
+
+def _vital_limits(limits: Limits) -> VitalLimits:
+    return VitalLimits(
+        systolic_low_mmhg=limits["sbp_low_mmhg"],
+        systolic_high_mmhg=limits["sbp_high_mmhg"],
+        spo2_low_pct=limits["spo2_low_pct"],
+        glucose_low_mmol_l=limits["glucose_low_mmol_l"],
+        glucose_high_mmol_l=limits["glucose_high_mmol_l"],
+        weight_gain_kg=limits["weight_gain_kg"],
     )

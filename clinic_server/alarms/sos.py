@@ -7,7 +7,7 @@ from sqlmodel import Session, col, or_, select
 
 from clinic_server.alarms.log import append
 from clinic_server.alarms.machine import Change
-from clinic_server.alarms.models import Alarm, AlarmKind, Tier
+from clinic_server.alarms.models import Alarm, AlarmEvent, AlarmKind, Tier
 from clinic_server.alarms.raising import raise_condition
 from clinic_server.alarms.views import steps_of
 from clinic_server.bounds import is_plausible
@@ -15,12 +15,15 @@ from clinic_server.consents import service as consents
 from clinic_server.devices.models import Issue
 from clinic_server.errors import Unavailable
 from clinic_server.recordings import service as recordings_service
+from clinic_server.staff import service as staff_service
 from clinic_server.wire.care import OpenEvent, Sos
 from clinic_server.wire.consent import Purpose
 
 FOLLOWED = timedelta(hours=24)
 """A closed event stays visible to the patient this long."""
 SOS_RULE = "E10"
+_OPENED = ("acknowledged", "decided", "advised")
+"""What the wearer sees as "a doctor has opened it"."""
 
 
 def press(session: Session, issue: Issue, body: Sos, now: datetime) -> OpenEvent:
@@ -84,11 +87,26 @@ def _say_more(session: Session, alarm: Alarm, said: dict[str, Any], now: datetim
 
 def open_event(session: Session, alarm: Alarm, now: datetime) -> OpenEvent:
     """Say where one alarm stands, as the patient sees it."""
+    by_hand = alarm.rule == SOS_RULE
+    first = _taken_up(session, alarm) if by_hand else None
+    who = first.actor_id if first is not None else None
     return OpenEvent(
         alarm_id=alarm.id or 0,
-        sos=alarm.rule == SOS_RULE,
+        sos=by_hand,
         steps=steps_of(session, alarm, now),
+        opened_at=first.at if first is not None else None,
+        opened_by=staff_service.staff_by_id(session, who).name if who else "",
     )
+
+
+def _taken_up(session: Session, alarm: Alarm) -> AlarmEvent | None:
+    """Find when somebody first took a call up; the log knows it after it expired."""
+    return session.exec(
+        select(AlarmEvent)
+        .where(AlarmEvent.alarm_id == alarm.id, col(AlarmEvent.kind).in_(_OPENED))
+        .order_by(col(AlarmEvent.id))
+        .limit(1)
+    ).first()
 
 
 def open_events(session: Session, patient_id: int, now: datetime) -> list[OpenEvent]:

@@ -101,8 +101,15 @@ def _session(here: Page, row: RehabSession) -> dict[str, Any]:
         "trained": timewords.span(result.get("trained_s", 0), here.reader.locale),
         "in_zone": in_zone,
         "distance_m": (result.get("walk") or {}).get("distance_m"),
+        "efforts": [one["borg"] for one in result.get("readings", []) if one.get("borg")],
+        "effort_zone": _effort_zone(here, row),
         "peak": _peak(here, row),
     }
+
+
+def _effort_zone(here: Page, row: RehabSession) -> tuple[int, int]:
+    plan = here.session.get_one(RehabPrescription, row.prescription_id)
+    return plan.rpe_low, plan.rpe_high
 
 
 def _peak(here: Page, row: RehabSession) -> Around | None:

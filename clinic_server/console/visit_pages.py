@@ -75,7 +75,8 @@ def _since(here: Page, patient: Patient, task: Task) -> dict[str, Any]:
         )
         if one.id != task.id
     ]
-    start = plans.plan_by_id(here.session, task.plan_id).prescribed_at
+    plan = plans.plan_of(here.session, task)
+    start = plan.prescribed_at if plan else task.opens_at
     since = before[0].done_at if before and before[0].done_at else start
     owed = [
         one

@@ -13,7 +13,13 @@ from clinic_server.devices.auth import CurrentIssue
 from clinic_server.recordings import service as recordings_service
 from clinic_server.staff.auth import Physician
 from clinic_server.wire.care import Advice, Opinion
-from clinic_server.wire.consult import Consult, ConsultAsked, ConsultCreate, Screening
+from clinic_server.wire.consult import (
+    Consult,
+    ConsultAsked,
+    ConsultCreate,
+    ConsultTime,
+    Screening,
+)
 from clinic_server.wire.ecg import MAX_SAMPLE_INDEX
 
 router = APIRouter(tags=["consults"])
@@ -48,6 +54,14 @@ def ask(
 def mine(session: ReadSession, issue: CurrentIssue) -> list[Consult]:
     """List what was asked, newest first."""
     return [service.view(row) for row in service.of_patient(session, issue.patient_id)]
+
+
+@router.get("/api/me/consults/time")
+def time(app: AppDep, issue: CurrentIssue, now: ClockDep) -> ConsultTime:
+    """Say until when a question asked now would be answered."""
+    del issue  # any phone of a loan may ask
+    zone = ZoneInfo(app.settings.time_zone)
+    return ConsultTime(answer_by=service.answer_by(now, zone))
 
 
 @router.get("/api/me/recordings/{recording_id}/screening")

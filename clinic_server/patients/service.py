@@ -25,7 +25,7 @@ from clinic_server.settings import Settings
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import CLINICAL, Role, Staff
 from clinic_server.staff.sites import within_reach
-from clinic_server.wire.care import Contact
+from clinic_server.wire.care import ALL_DAY, Contact
 
 SYNTHETIC_MRN = "~canary"
 FIRST_BIRTHDAY = date(1900, 1, 1)
@@ -391,10 +391,10 @@ def contacts_for(
                 role="clinic",
                 name=settings.clinic_name,
                 phone=settings.clinic_phone,
-                hours="24 h",
+                hours=ALL_DAY,
             )
         )
     contacts.append(
-        Contact(role="emergency", name="", phone=EMERGENCY_NUMBER, hours="24 h")
+        Contact(role="emergency", name="", phone=EMERGENCY_NUMBER, hours=ALL_DAY)
     )
     return contacts

@@ -163,9 +163,10 @@ def fulfil(session: Session, now: datetime) -> int:
 
 def _returned_at(session: Session, task: Task, back: datetime | None) -> datetime | None:
     """When the loan of this plan came back; a loan that ended before it does not count."""
-    if back is None:
+    plan = service.plan_of(session, task)
+    if back is None or plan is None:
         return None
-    return back if back >= service.plan_by_id(session, task.plan_id).prescribed_at else None
+    return back if back >= plan.prescribed_at else None
 
 
 def _recorded_at(session: Session, task: Task, now: datetime) -> datetime | None:

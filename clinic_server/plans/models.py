@@ -27,7 +27,8 @@ class Task(SQLModel, table=True):
     """One thing to do within a window; the server's copy decides what was missed."""
 
     id: int | None = Field(default=None, primary_key=True)
-    plan_id: int = Field(foreign_key="plan.id", index=True)
+    plan_id: int | None = Field(default=None, foreign_key="plan.id", index=True)
+    """None: measured without being asked."""
     patient_id: int = Field(foreign_key="patient.id", index=True)
     kind: TaskKind
     state: TaskState = TaskState.PLANNED

@@ -11,7 +11,7 @@ from clinic_server.deps import AppDep, ClockDep, ReadSession, RowId, WriteSessio
 from clinic_server.devices.auth import CurrentIssue
 from clinic_server.errors import NotFound
 from clinic_server.patients import service as patients
-from clinic_server.plans import changes, service, visits
+from clinic_server.plans import changes, own, service, visits
 from clinic_server.plans.visits import VisitRecord
 from clinic_server.staff.auth import Nurse, Physician
 from clinic_server.wire.care import PatientTask, TaskDone, TaskKind
@@ -39,6 +39,21 @@ def task_done(
     task = service.done(
         session,
         task_id=task_id,
+        patient_id=issue.patient_id,
+        actor=f"phone:{issue.id}",
+        body=body,
+        now=now,
+    )
+    return service.on_phone(task)
+
+
+@router.post("/api/me/measurements", status_code=201)
+def measured(
+    body: TaskDone, session: WriteSession, issue: CurrentIssue, now: ClockDep
+) -> PatientTask:
+    """Keep vital signs nobody asked for; sending them again changes nothing."""
+    task = own.keep(
+        session,
         patient_id=issue.patient_id,
         actor=f"phone:{issue.id}",
         body=body,

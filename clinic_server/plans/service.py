@@ -38,7 +38,7 @@ __all__ = [
     "missed_key",
     "on_phone",
     "phone_tasks",
-    "plan_by_id",
+    "plan_of",
     "prescribe",
     "put",
     "raise_work",
@@ -147,9 +147,9 @@ def running_plan(session: Session, patient_id: int) -> Plan | None:
     ).first()
 
 
-def plan_by_id(session: Session, plan_id: int) -> Plan:
-    """Give the plan of a task."""
-    return session.get_one(Plan, plan_id)
+def plan_of(session: Session, task: Task) -> Plan | None:
+    """Give the plan of a task; None: nobody asked for it."""
+    return None if task.plan_id is None else session.get_one(Plan, task.plan_id)
 
 
 def task_by_id(session: Session, task_id: int) -> Task:

@@ -21,6 +21,9 @@ class SessionLimits:
     stop_far_bpm: int = 20
     stop_after_s: int = 60
     stop_borg: int = 17
+    rpe_low: int = 11
+    rpe_high: int = 16
+    """Perceived effort to train at, Borg 6 to 20; 17 stops."""
     stop_spo2_pct: int = 88
     stop_drop_mmhg: int = 10
     stop_rhythms: tuple[str, ...] = ("VT", "PVT", "VFIB", "VFL")

@@ -23,6 +23,10 @@ class RehabPrescription(SQLModel, table=True):
     """From the stress test; None: there was none."""
     low_pct: int
     high_pct: int
+    rpe_low: int = Field(default=11, sa_column_kwargs={"server_default": "11"})
+    rpe_high: int = Field(default=16, sa_column_kwargs={"server_default": "16"})
+    """Perceived effort to train at, Borg 6 to 20: what counts where a drug holds the heart
+    rate down."""
     rest_low_bpm: int
     """Lowest resting rate that may start: lower under a beta-blocker."""
     warm_up_s: int

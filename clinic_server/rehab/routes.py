@@ -59,6 +59,8 @@ class Exercise(BaseModel):
     max_bpm: Annotated[int, Field(ge=80, le=220)] | None = None
     low_pct: Annotated[int, Field(ge=40, le=80)] = 40
     high_pct: Annotated[int, Field(ge=40, le=80)] = 60
+    rpe_low: Annotated[int, Field(ge=9, le=16)] = LIMITS.rpe_low
+    rpe_high: Annotated[int, Field(ge=9, le=16)] = LIMITS.rpe_high
     rest_low_bpm: Annotated[int, Field(ge=40, le=60)] = LIMITS.rest_low_bpm
     warm_up_s: Annotated[int, Field(ge=120, le=900)] = 300
     work_s: Annotated[int, Field(ge=60, le=1800)] = 300

@@ -47,10 +47,12 @@ def prescribe(
     Raises
     ------
     Unprocessable
-        ``rehab.zone_upside_down``.
+        ``rehab.zone_upside_down``, ``rehab.effort_upside_down``.
     """
     if prescription.low_pct >= prescription.high_pct:
         raise Unprocessable("rehab.zone_upside_down")
+    if prescription.rpe_low >= prescription.rpe_high:
+        raise Unprocessable("rehab.effort_upside_down")
     before = running(session, prescription.patient_id)
     if before is not None:
         before.ended_at = now
@@ -355,6 +357,8 @@ def _gate(session: Session, row: RehabSession, plan: RehabPrescription) -> Rehab
         may_be_permitted=may_be_permitted(row),
         target_low_bpm=row.target_low_bpm,
         target_high_bpm=row.target_high_bpm,
+        target_low_rpe=plan.rpe_low,
+        target_high_rpe=plan.rpe_high,
         stop_far_bpm=LIMITS.stop_far_bpm,
         stop_after_s=LIMITS.stop_after_s,
         stop_borg=LIMITS.stop_borg,

@@ -7,6 +7,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from clinic_server.wire.questionnaire import Answer, Question
 
+ALL_DAY = "24 h"
+"""Hours of a number that is answered day and night."""
+
 
 class Contact(BaseModel):
     """Somebody to ring."""
@@ -15,6 +18,7 @@ class Contact(BaseModel):
     name: str
     phone: str
     hours: str
+    """As the clinic wrote them, `ALL_DAY`, or nothing."""
 
 
 class Step(StrEnum):
@@ -138,6 +142,21 @@ class OpenEvent(BaseModel):
     alarm_id: int
     sos: bool
     steps: list[StepState]
+    opened_at: AwareDatetime | None = None
+    """When somebody of the staff first took it up; it stays when that expires."""
+    opened_by: str = ""
+
+
+class VitalLimits(BaseModel):
+    """Beyond these the clinic is told of a measurement; set by the physician."""
+
+    systolic_low_mmhg: float
+    systolic_high_mmhg: float
+    spo2_low_pct: float
+    glucose_low_mmol_l: float
+    glucose_high_mmol_l: float
+    weight_gain_kg: float
+    """Gained within three days."""
 
 
 class Home(BaseModel):
@@ -156,6 +175,8 @@ class Home(BaseModel):
     returned: bool
     medicines: str = ""
     """As the clinic wrote them, one after the other with ``;`` between."""
+    limits: VitalLimits | None = None
+    """None from a clinic of an older version."""
 
 
 class PhoneReport(BaseModel):

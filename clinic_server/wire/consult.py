@@ -22,6 +22,12 @@ class ConsultCreate(BaseModel):
     question: str = Field(min_length=1, max_length=400)
 
 
+class ConsultTime(BaseModel):
+    """Until when a question asked now would be answered."""
+
+    answer_by: AwareDatetime
+
+
 class ConsultAsked(BaseModel):
     """The clinic has the question, and says when it will be answered."""
 

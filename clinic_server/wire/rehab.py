@@ -101,6 +101,9 @@ class RehabGate(BaseModel):
     """Refused, but a physician may still permit it today."""
     target_low_bpm: int | None
     target_high_bpm: int | None
+    target_low_rpe: Borg = 11
+    target_high_rpe: Borg = 16
+    """Perceived effort to train at."""
     stop_far_bpm: int
     """So far above the upper limit ends the session at once."""
     stop_after_s: int

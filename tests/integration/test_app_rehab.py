@@ -73,6 +73,16 @@ def test_a_well_patient_trains_in_the_zone_of_karvonen(
     assert ask(phone) == gate, "the same question, the same answer"
 
 
+def test_the_prescribed_effort_reaches_the_phone(
+    clinic: Clinic, ward: Ward, phone: Phone
+) -> None:
+    assert prescribe(clinic, ward, rpe_low=14, rpe_high=14).status_code == 422
+    assert prescribe(clinic, ward, rpe_low=11, rpe_high=17).status_code == 422, "17 stops"
+    assert prescribe(clinic, ward, rpe_low=11, rpe_high=13).status_code == 204
+    gate = ask(phone)
+    assert (gate["target_low_rpe"], gate["target_high_rpe"]) == (11, 13)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

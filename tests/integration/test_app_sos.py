@@ -1,12 +1,16 @@
 """A call for help and where it comes from: kept with consent, never in the log."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlmodel import select
 
+from clinic_server.alarms import escalation
+from clinic_server.alarms import service as alarms
 from clinic_server.alarms.explain import why
 from clinic_server.alarms.models import Alarm
+from clinic_server.staff import service as staff
 from clinic_server.staff.models import AuditEntry
 from tests.factories import NOW, Phone
 from tests.integration.conftest import Clinic, Ward
@@ -71,3 +75,24 @@ def test_no_log_holds_a_place(clinic: Clinic, ward: Ward, phone: Phone) -> None:
     with clinic.read() as session:
         rows = session.exec(select(AuditEntry)).all()
     assert not any("39.9" in str(row.detail) for row in rows)
+
+
+def test_the_wearer_sees_who_took_the_call_up_also_after_that_expired(
+    clinic: Clinic, ward: Ward, phone: Phone
+) -> None:
+    press(phone)
+
+    def seen() -> tuple[bool, str]:
+        (event,) = phone.http.get("/api/me/events", headers=phone.headers).json()
+        return event["opened_at"] is not None, event["opened_by"]
+
+    assert seen() == (False, "")
+    with clinic.write() as session:
+        zhang = staff.staff_by_username(session, "zhang")
+        assert zhang is not None
+        alarms.acknowledge(session, zhang, the_alarm(clinic).id or 0, NOW)
+    assert seen() == (True, "Zhang")
+    with clinic.write() as session:
+        escalation.sweep(session, NOW + timedelta(minutes=20))
+    assert the_alarm(clinic).acknowledged_at is None
+    assert seen() == (True, "Zhang")

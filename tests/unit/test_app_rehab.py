@@ -63,6 +63,40 @@ def test_the_word_follows_the_zone(bpm, pace):
     assert at_work(bpm).pace is pace
 
 
+def intervals() -> Training:
+    hard = Stage(kind=StageKind.WORK, seconds=60)
+    return Training(gate(stages=[hard, hard], target_low_rpe=11, target_high_rpe=13))
+
+
+@pytest.mark.parametrize(
+    ("felt", "bpm", "word"),
+    [
+        (15, 100, Pace.TOO_FAST),
+        (13, 100, Pace.JUST_RIGHT),
+        (11, 100, Pace.JUST_RIGHT),
+        (9, 100, Pace.TOO_SLOW),
+        (9, 112, None),
+        (9, None, None),
+        (None, 100, None),
+    ],
+)
+def test_the_effort_is_held_against_the_prescribed_range(felt, bpm, word):
+    training = intervals()
+    training.step(61, bpm)
+    training.effort(felt)
+    assert training.effort_word is word
+    assert training.end is None
+
+
+def test_who_finds_it_too_hard_is_not_hurried_by_a_rate_that_a_drug_holds_down():
+    training = intervals()
+    training.step(61, 90)
+    paces = [training.pace]
+    training.effort(15)
+    paces.append(training.pace)
+    assert paces == [Pace.TOO_SLOW, Pace.GENTLY]
+
+
 def test_nobody_is_hurried_while_warming_up():
     training = Training(gate())
     training.step(5, 70)
