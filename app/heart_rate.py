@@ -11,7 +11,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from analytics import live
+try:
+    from analytics import live
+except ImportError:  # a build for a phone, where there are no wheels of what it needs
+    live = None  # type: ignore[assignment]
 from analytics.types import Beat, Block, EpisodeEvent, QualityWindow
 from analytics.vocabulary import Grade
 from sensors.frames import Counts
@@ -50,12 +53,16 @@ class HeartRateMeter:
         Resolution of the counts.
     n_leads : int
         Leads per sample; the first one is counted.
+
+    Notes
+    -----
+    Where the analysis is not installed nothing is counted: the number is None for good.
     """
 
     def __init__(self, fs_hz: float, gain_counts_per_mv: float, n_leads: int = 1) -> None:
         self._fs_hz = fs_hz
         self._gain = gain_counts_per_mv
-        self._state = live.start(fs_hz, n_leads=n_leads)
+        self._state = None if live is None else live.start(fs_hz, n_leads=n_leads)
         self._beats: deque[Beat] = deque(maxlen=60)
         self._began: deque[tuple[str, int]] = deque(maxlen=20)
         self._grade: Grade | None = None
@@ -63,6 +70,8 @@ class HeartRateMeter:
 
     def add(self, first_sample: int, counts: Counts, contact: bool) -> None:
         """Take consecutive samples, shape (n_samples, n_leads)."""
+        if self._state is None:
+            return
         ecg_mv = np.asarray(counts, np.float64) / self._gain
         block = Block(first_sample, ecg_mv, contact)
         self._state, events = live.step(self._state, block)

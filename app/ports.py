@@ -37,6 +37,8 @@ class Reach(StrEnum):
     """The person has not been asked for permission."""
     REFUSED = "refused"
     """The person, or the system's settings, said no."""
+    BATTERY_SAVER = "battery_saver"
+    """Permitted, but the system stops the app when it is not in front."""
     NO_SCREEN = "no_screen"
     """The app is open nowhere."""
     NO_VOICE = "no_voice"

@@ -7,16 +7,18 @@ Run as a web server it is tested; as a build for a phone it has never been run (
 import asyncio
 import logging
 import os
+from importlib import import_module
 from pathlib import Path
 
 import flet as ft
 import numpy as np
 
 from app.errors import AppError
+from app.handset import Handset
 from app.main import open_page
 from app.patches import RadioRoom
 from app.phone import Phone, PhoneConfig, utc_now
-from app.ports import NoDevice, Reach
+from app.ports import Device, NoDevice, Reach
 from app.repeater import RETRY_S
 from app.settings import Settings
 from sensors.ble import BleScanner
@@ -45,15 +47,17 @@ class Standalone:
         if self._phone is None:
             self._phone = self._make()
             self._running = asyncio.create_task(self._keep(self._phone))
+        device = device_of(page)
+        self._phone.device = device
+        if isinstance(device, Handset):
+            await device.look()
         open_page(page, {ID: self._phone}, {})
 
     def _make(self) -> Phone:
         rng = np.random.default_rng()
         room = RadioRoom(Listener(BleScanner(now=utc_now, rng=rng), SCAN_S))
         config = PhoneConfig(id=ID, name="", patch=None, pair=False)
-        phone = Phone(config, self._settings, room, utc_now, rng)
-        phone.device = NoDevice(Reach.NOT_HERE)
-        return phone
+        return Phone(config, self._settings, room, utc_now, rng)
 
     async def _keep(self, phone: Phone) -> None:
         """Start it again after trouble with files or patch: the wearer sees which."""
@@ -63,6 +67,19 @@ class Standalone:
             except* AppError as errors:
                 _LOG.warning("starts again: %s", errors.exceptions)
             await asyncio.sleep(RETRY_S)
+
+
+def device_of(page: ft.Page) -> Device:
+    """Find what the device of a page can do; a build without the packages can nothing."""
+    android = page.platform in (ft.PagePlatform.ANDROID, ft.PagePlatform.ANDROID_TV)
+    if page.web or not (android or page.platform is ft.PagePlatform.IOS):
+        return NoDevice(Reach.NOT_HERE)
+    try:
+        services = import_module("app.handset_services")
+    except ImportError as error:
+        _LOG.warning("no services of the phone: %s", error)
+        return NoDevice(Reach.NOT_HERE)
+    return Handset(services.FletServices(android=android))
 
 
 def settings_here() -> Settings:

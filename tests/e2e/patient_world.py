@@ -258,6 +258,7 @@ class Screen:
     ) -> None:
         self.context = browser.new_context(
             viewport={"width": width, "height": height},
+            timezone_id="Asia/Shanghai",
             geolocation={"latitude": 39.90923, "longitude": 116.397428, "accuracy": 18},
             permissions=["geolocation"],
         )

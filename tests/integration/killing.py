@@ -50,6 +50,8 @@ class KillableServer:
     data_dir: Path
     port: int = field(default_factory=free_port)
     kills: int = 0
+    ready_within_s: float = READY_WITHIN_S
+    """A test that does not measure it may wait longer on a busy machine."""
 
     def __post_init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
@@ -75,7 +77,7 @@ class KillableServer:
             except httpx.TransportError:
                 pass
             assert self._process.is_alive(), "the server did not start"
-            assert time.monotonic() - began < READY_WITHIN_S, "the server is not ready"
+            assert time.monotonic() - began < self.ready_within_s, "the server is not ready"
             time.sleep(0.02)
 
     def kill(self) -> None:

@@ -245,7 +245,7 @@ def test_a_day_of_kills_cuts_and_walks_is_complete_and_memory_stays_flat(
     monkeypatch.setattr(anxin_unit, "MEMORY_FRAMES_PER_CALL", faster)
     clinic = tmp_path / "clinic"
     clinic.mkdir()
-    server = KillableServer(clinic)
+    server = KillableServer(clinic, ready_within_s=240)
     url = f"sqlite:///{clinic / 'anxin.sqlite'}"
     migrate(url)
     db = Database(url, Bus())
