@@ -1,6 +1,25 @@
 // What only a browser can do for the app: remind, speak, sound, locate, scan.
 // The app asks over an event stream; every question gets one answer by POST.
 "use strict";
+
+// Until the first screen stands in its own font: the app names the page when it is shown.
+(() => {
+  const curtain = document.getElementById("curtain");
+  if (!curtain) return;
+  const PAINT_MS = 250; // a font that has arrived is drawn a moment later
+  const LONGEST_MS = 30000;
+  const wanted = Number(curtain.dataset.fonts);
+  const fonts = () =>
+    performance.getEntriesByType("resource").filter((r) => /\.otf(\?|$)/.test(r.name)).length;
+  const since = performance.now();
+  const look = setInterval(() => {
+    const shown = document.title.includes("·") && fonts() >= wanted;
+    if (!shown && performance.now() - since < LONGEST_MS) return;
+    clearInterval(look);
+    setTimeout(() => curtain.remove(), PAINT_MS);
+  }, 50);
+})();
+
 (() => {
   const phone = location.pathname.split("/")[2];
   if (!phone) return;

@@ -10,7 +10,7 @@ import flet as ft
 from app import calls
 from app.components.hooks import use_cell, use_value
 from app.components.kit import Ui
-from app.i18n import resolve
+from app.i18n import resolve, t
 from app.phone import Phone
 from app.theme import FONT, SCHEME, TEXT_SCALES, colour
 from app.views.ask import Ask
@@ -192,7 +192,8 @@ def open_page(page: ft.Page, phones: Mapping[str, Phone], fonts: dict[str, str])
     page.theme = theme()
     page.fonts = fonts
     phone = phones.get(phone_id) or next(iter(phones.values()))
-    page.title = "安心"
+    # also says that the first screen is here: companion.js
+    page.title = t("app.page", asked.get("lang") or phone.locale)
     percent = asked.get("text", "")
     size = int(percent) / 100 if percent.isdigit() else None
     if size is not None and not TEXT_SCALES[0] <= size <= TEXT_SCALES[-1]:

@@ -24,7 +24,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.browser import Browser, routes
-from app.i18n import resolve, t
+from app.i18n import LOCALES, resolve, t
 from app.main import open_page
 from app.phone import Phone
 from app.settings import Settings
@@ -98,15 +98,29 @@ def _assets(settings: Settings) -> tuple[Path, dict[str, str]]:
         if not fresh.is_file() or fresh.stat().st_mtime < made.stat().st_mtime:
             shutil.copyfile(made, fresh)
         fonts[family] = name
-    _index(folder)
+    _index(folder, len(fonts))
     return folder.resolve(), fonts
 
 
-def _index(folder: Path) -> None:
-    """Put the client's start page into the assets, with our script in it."""
+def _index(folder: Path, n_fonts: int) -> None:
+    """Put the client's start page into the assets, with our curtain and script in it.
+
+    Until the first screen is painted in its own font the client shows English words and
+    empty boxes; the curtain hides that, and the script lifts it.
+    """
     page = Path(flet_web.get_package_web_dir(), "index.html").read_text("utf-8")
+    words = "".join(f"<p>{html.escape(t('app.opening', tag))}</p>" for tag in LOCALES)
+    style = (
+        f"position:fixed;inset:0;z-index:9;display:grid;place-content:center;gap:8px;"
+        f"text-align:center;background:{colour('bg')};color:{colour('ink')};"
+        f"font:600 24px/1.4 'Noto Sans','Noto Sans CJK SC',sans-serif"
+    )
+    curtain = (
+        f'<div id="curtain" role="status" data-fonts="{n_fonts}" style="{style}">'
+        f"{words}</div>\n"
+    )
     script = '<script src="/companion.js" defer></script>\n</body>'
-    (folder / "index.html").write_text(page.replace("</body>", script), "utf-8")
+    (folder / "index.html").write_text(page.replace("</body>", curtain + script), "utf-8")
 
 
 def create_web(phones: Sequence[Phone], settings: Settings) -> FastAPI:

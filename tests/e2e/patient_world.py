@@ -276,6 +276,8 @@ class Screen:
         )
         self.page.evaluate("document.querySelector('flt-semantics-placeholder').click()")
         self.page.wait_for_selector("flt-semantics", state="attached", timeout=60_000)
+        # the first screen stands in its own font, and takes presses
+        self.page.wait_for_selector("#curtain", state="detached", timeout=60_000)
 
     def _pass(self, route: Route) -> None:
         """Let requests to this machine through; note and stop all others."""
