@@ -34,7 +34,11 @@ class Consents:
             purpose=purpose, granted=granted, version=TEXT_VERSION, decided_at=now
         )
         known = self._notebook.get(_NOTE, {})
-        known[purpose.value] = {"granted": granted, "version": TEXT_VERSION}
+        known[purpose.value] = {
+            "granted": granted,
+            "version": TEXT_VERSION,
+            "at": now.isoformat(),
+        }
         self._notebook.put(_NOTE, known)
         put = ConsentPut(decisions=[decision])
         self._notebook.post("consents", purpose.value, put.model_dump_json())
@@ -45,6 +49,14 @@ class Consents:
         if known is None or (known["granted"] and known["version"] < TEXT_VERSION):
             return None
         return bool(known["granted"])
+
+    def decided(self, purpose: Purpose) -> tuple[int, datetime | None] | None:
+        """Return the version of the words that were answered, and when."""
+        known = self._notebook.get(_NOTE, {}).get(purpose.value)
+        if known is None:
+            return None
+        at = known.get("at")
+        return int(known["version"]), datetime.fromisoformat(at) if at else None
 
     def asked(self) -> bool:
         """Every purpose has its answer."""
@@ -57,5 +69,9 @@ class Consents:
         for state in states:
             name = state.purpose.value
             if state.granted is not None and name not in waiting:
-                known[name] = {"granted": state.granted, "version": state.version or 1}
+                known[name] = {
+                    "granted": state.granted,
+                    "version": state.version or 1,
+                    "at": state.decided_at.isoformat() if state.decided_at else None,
+                }
         self._notebook.put(_NOTE, known)

@@ -65,6 +65,18 @@ def _stands(ui: Ui, purpose: Purpose) -> ft.Control:
     return card(fact(ui, ui.t(f"consents.{purpose}"), ui.t(f"consents.{word}")))
 
 
+def _decided(ui: Ui, purpose: Purpose) -> list[ft.Control]:
+    """Say when it was answered, and in which version of the words."""
+    known = ui.phone.care.consents.decided(purpose)
+    if known is None:
+        return []
+    version, at = known
+    asks_anew = ui.phone.care.consents.granted(purpose) is None
+    code = "consents.new_words" if asks_anew else "consents.decided"
+    when = ui.when(at) if at else "—"
+    return [text(ui, ui.t(code, version=version, when=when), SECONDARY, color="ink2")]
+
+
 def _purpose(ui: Ui, purpose: Purpose) -> ft.Control:
     consents = ui.phone.care.consents
     state = consents.granted(purpose)
@@ -93,6 +105,7 @@ def _purpose(ui: Ui, purpose: Purpose) -> ft.Control:
             ]
         ),
     ]
+    rows += _decided(ui, purpose)
     if state is False:
         rows.append(text(ui, ui.t(f"consents.{purpose}_without"), SECONDARY, color="ink2"))
     return card(*rows, gap=8)
