@@ -49,6 +49,29 @@ FIXED = {
 }
 
 
+FAULTS = """() => {
+  const all = [...document.querySelectorAll("flt-semantics")];
+  const name = e => (e.getAttribute("aria-label") || e.textContent || "").trim();
+  const leaves = all.filter(e => !e.querySelector("flt-semantics") && name(e));
+  const boxes = leaves.map(e => [name(e), e.getBoundingClientRect()]);
+  const bad = [];
+  for (let i = 0; i < boxes.length; i++) for (let j = 0; j < i; j++) {
+    const [a, p] = boxes[i], [b, q] = boxes[j];
+    const w = Math.min(p.right, q.right) - Math.max(p.left, q.left);
+    const h = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
+    if (w > 4 && h > 4) bad.push(`on each other: ${a.slice(0, 30)} | ${b.slice(0, 30)}`);
+  }
+  const roles = ["button", "checkbox", "textbox", "link", "slider", "switch"];
+  for (const e of all) {
+    const typed = e.querySelector(":scope > input, :scope > textarea");
+    const control = roles.includes(e.getAttribute("role")) || typed;
+    const named = name(e) || (typed && typed.getAttribute("aria-label"));
+    if (control && !named) bad.push("a control without a name");
+  }
+  return bad;
+}"""
+
+
 @dataclass
 class World:
     """What a test may touch."""
@@ -371,6 +394,16 @@ class Screen:
             " Math.round(e.getBoundingClientRect().right) - window.innerWidth))"
         )
         return int(over)
+
+    def faults(self) -> list[str]:
+        """List what an eye or a screen reader would stumble over on this page.
+
+        Words that lie on other words, what reaches over the right edge, and controls
+        without a name. What is scrolled out of sight is cut off by the tree itself.
+        """
+        found: list[str] = self.page.evaluate(FAULTS)
+        over = self.sideways()
+        return [*found, *([f"{over} px over the edge"] if over > 1 else [])]
 
     def close(self) -> None:
         """Leave."""
