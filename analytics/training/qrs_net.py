@@ -240,7 +240,9 @@ def train(
         x, target, weight, r_target, r_weight = (
             torch.from_numpy(np.stack(column)) for column in zip(*parts, strict=True)
         )
-        beat, rhythm = net(x)
+        with torch.autocast("cpu", dtype=torch.bfloat16):  # half the time
+            beat, rhythm = net(x)
+        beat, rhythm = beat.float(), rhythm.float()
         lost = functional.binary_cross_entropy_with_logits(beat, target, reduction="none")
         lost = (lost * weight).sum((0, 2)) / weight.sum((0, 2)).clamp(min=1)
         lost_r = functional.binary_cross_entropy_with_logits(
@@ -286,6 +288,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--leave-out", type=int)
     parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -295,7 +298,8 @@ def main() -> None:
         for record in qrs_data.read_all(given.data)
         if given.leave_out is None or fold[record.patient] != given.leave_out
     ]
-    net = train(records, noise_pool(given.data), steps=given.steps, seed=given.seed)
+    pool = noise_pool(given.data)
+    net = train(records, pool, steps=given.steps, batch=given.batch, seed=given.seed)
     torch.save(net.state_dict(), given.out.with_suffix(".pt"))
     export(net, given.out)
 
