@@ -31,8 +31,16 @@ BLOCK = 1024
 """Beats compared with each other: about a quarter of an hour."""
 DOUBTFUL = -0.5
 """Log-odds below which a QRS may be noise: reported, but no rule may count it."""
-_VENTRICULAR = 0.33
-"""Mean of the two ensembles from which a beat is ventricular."""
+_VENTRICULAR, _VENTRICULAR_IN_DOUBT = 0.33, 0.75
+"""Mean of the two ensembles from which a beat is ventricular; and where answers waver,
+which the live stream cannot tell yet."""
+_UNSURE, _SURE = (0.1, 0.5), 0.8
+_WAVERING = (0.4, 1.0)
+"""Unsure answers for each sure one between which the limit rises."""
+_FEW = 5
+"""Sure answers taken for granted: a handful of unsure ones is no wavering."""
+_AROUND = 2
+"""Blocks on either side whose answers are weighed together: an hour or more in all."""
 WIDE_MS = 120.0
 """QRS duration from which a complex is wide (AHA/ACCF/HRS 2009, part III)."""
 
@@ -162,7 +170,7 @@ def examined(
         measures = _measured(found, begin, end)
         rows = beat_features.features(measures, times.part(begin, end))
         widths.append(measures.width_ms)
-        answers.append(probability("beats_v", rows))
+        answers.append(_answer("beats_v", rows))
     return Examined(
         evidence.fs,
         tuple((s.first_sample, s.end_sample) for s in evidence.segments),
@@ -170,8 +178,33 @@ def examined(
         rr_s,
         _column([one.logit for one in found]),
         np.concatenate(widths),
-        np.concatenate(answers),
+        _centred(np.concatenate(answers), ventricular_limits(answers[1:])),
     )
+
+
+def ventricular_limits(answers: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Answer from which each beat is ventricular, from the answers of whole blocks.
+
+    Where ventricular beats are, the trees are sure of most of them; where they waver more
+    often than they are sure, it is noise or aberrant conduction that resembles them, and
+    only the sure ones count.
+
+    Parameters
+    ----------
+    answers : list of ndarray of float64, shape (n_beats_of_block,)
+        0 to 1, in order of time.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_beats,)
+    """
+    unsure = np.array([((p > _UNSURE[0]) & (p < _UNSURE[1])).sum() for p in answers])
+    sure = np.array([(p > _SURE).sum() for p in answers])
+    around = np.ones(2 * _AROUND + 1)
+    near = slice(_AROUND, _AROUND + len(answers))
+    wavers = np.convolve(unsure, around)[near] / (np.convolve(sure, around)[near] + _FEW)
+    limit = np.interp(wavers, _WAVERING, (_VENTRICULAR, _VENTRICULAR_IN_DOUBT))
+    return np.repeat(limit, [p.size for p in answers])
 
 
 def judge(
@@ -316,14 +349,25 @@ def probability(model: str, rows: NDArray[np.float32]) -> NDArray[np.float64]:
     One sees what the network thinks of the beat, the other only shape and timing: their
     errors differ, and the mean finds the beats of either.
     """
+    answer = _answer(model, rows)
+    return _centred(answer, np.full(answer.size, _VENTRICULAR))
+
+
+def _answer(model: str, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean of the two ensembles."""
     if not rows.shape[0]:
         return np.empty(0)
     blind = rows.copy()
     blind[:, beat_features.OPINION] = 0.0
-    mean = 0.5 * (_asked(model, rows) + _asked(f"{model}_shape", blind))
-    odds = np.log(np.clip(mean, 1e-6, 1 - 1e-6) / np.clip(1 - mean, 1e-6, 1.0))
-    shift = np.log(_VENTRICULAR / (1.0 - _VENTRICULAR))
-    return np.asarray(1.0 / (1.0 + np.exp(shift - odds)))
+    return 0.5 * (_asked(model, rows) + _asked(f"{model}_shape", blind))
+
+
+def _centred(
+    answer: NDArray[np.float64], limit: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Move the log-odds so that 0.5 is the limit."""
+    odds = np.log(np.clip(answer, 1e-6, 1 - 1e-6) / np.clip(1 - answer, 1e-6, 1.0))
+    return np.asarray(1.0 / (1.0 + np.exp(np.log(limit / (1.0 - limit)) - odds)))
 
 
 def _asked(model: str, rows: NDArray[np.float32]) -> NDArray[np.float64]:

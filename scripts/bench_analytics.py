@@ -9,7 +9,10 @@ the repository.
     scripts/bench analytics --only left_out --models DIR
 
 ``DIR/fold0`` … hold models that have not seen the patients of a fold of
-`analytics.training.qrs_data` (made by ``--leave-out`` of the training programs).
+`analytics.training.qrs_data` (made by ``--leave-out`` of the training programs),
+``DIR/vf`` one score of fibrillation per record of vfdb (``rhythm_vf --folds``), ``DIR/af``
+the answers for each record by trees without its patient (``af_train --predictions``) and
+``DIR/af_no_cpsc2021`` trees that saw nothing of CPSC 2021 (``af_train --without``).
 """
 
 import argparse
@@ -23,7 +26,7 @@ import signal as signals
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +41,8 @@ from analytics.holter_annotations import rhythm_spans, to_annotations, to_beats
 from analytics.records import read_annotations, read_record, record_header
 from analytics.records_evaluate import ec57_annotations
 from analytics.records_types import RecordAnnotations
+from analytics.rhythm_af import find_atrial_fibrillation
+from analytics.rhythm_beats import beat_arrays, spans_of
 from analytics.training import qrs_data
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -211,8 +216,15 @@ def peer_rows(data: Path) -> list[list[str]]:
 @contextmanager
 def models_of(folder: Path) -> Iterator[None]:
     """Let the analysis use the models of a folder in place of the shipped ones."""
+    with models_in({path.stem: path for path in folder.glob("*.onnx")}):
+        yield
+
+
+@contextmanager
+def models_in(files: Mapping[str, Path]) -> Iterator[None]:
+    """Let the analysis use these models in place of the shipped ones of their names."""
     shipped = _model.load
-    own = {p.stem: _model.Session(p.stem, p.read_bytes()) for p in folder.glob("*.onnx")}
+    own = {n: _model.Session(n, path.read_bytes()) for n, path in files.items()}
     vars(_model)["load"] = lambda name: own[name] if name in own else shipped(name)
     try:
         yield
@@ -239,11 +251,11 @@ def left_out_rows(data: Path, models: Path) -> list[list[str]]:
                 found = {path.name: our_beats(path, start_s) for path in records}
             seen = "" if (folder / "qrs.onnx").is_file() else ", trees only"
             rows.append([label, f"{fold}{seen}", *left_out_cells(found)])
-            every |= found
-        rows.append([label, "all", *left_out_cells(every)])
+            every |= {} if seen else found
+        rows.append([label, "all left out", *left_out_cells(every)])
         average = ec57.summarize(list(every.values()))
         cells = [percent(average[k].average_pct) for k in BEAT_COLUMNS]
-        rows.append([label, "all, average", str(len(every)), *cells, "", ""])
+        rows.append([label, "the same, average", str(len(every)), *cells, "", ""])
     return rows
 
 
@@ -303,13 +315,18 @@ def af_rows(data: Path) -> list[list[str]]:
     return rows
 
 
-def vf_rows(data: Path) -> list[list[str]]:
+Annotated = tuple[RecordAnnotations, float, int]
+
+
+def vf_rows(
+    data: Path, annotate: Callable[[Path], Annotated] = annotated_by_us
+) -> list[list[str]]:
     """VT, VF and flutter: duration, episodes of 10 s and more, false ones an hour."""
     results: dict[str, ec57_episodes.EpisodeComparison] = {}
     found = of = 0
     false, hours = 0, 0.0
     for path in with_atr(data / "vfdb"):
-        ours, fs, end = annotated_by_us(path)
+        ours, fs, end = annotate(path)
         reference = read_annotations(path, "atr")
         results[path.name] = compare_rhythm(reference, ours, VENTRICULAR, fs, end)
         long = [
@@ -328,6 +345,54 @@ def vf_rows(data: Path) -> list[list[str]]:
     cells = duration_cells(results)
     per_hour = f"{false / hours:.2f}"
     return [["vfdb, signal", str(len(results)), *cells, f"{found}/{of}", per_hour]]
+
+
+def vf_left_out_rows(data: Path, models: Path) -> list[list[str]]:
+    """VT, VF and flutter of vfdb by a score that has not seen the record."""
+    dealt = qrs_data.folds_of(data, 3)
+
+    def annotate(path: Path) -> Annotated:
+        fold = models / f"fold{dealt[qrs_data.patient_of('vfdb', path.name)]}" / "qrs.onnx"
+        own = {"rhythm_vf": models / "vf" / f"{path.name}.onnx"}
+        with models_in(own | ({"qrs": fold} if fold.is_file() else {})):
+            return annotated_by_us(path)
+
+    return vf_rows(data, annotate)
+
+
+def af_left_out_rows(data: Path, models: Path) -> list[list[str]]:
+    """Fibrillation by trees that have not seen the patient, or the database."""
+    days: dict[str, ec57_episodes.EpisodeComparison] = {}
+    for atr in sorted((data / "ltafdb").glob("*.atr")):
+        path = atr.with_suffix("")
+        given, header = read_annotations(path, "atr"), record_header(path)
+        answers = models / "af" / f"ltafdb_{path.name}.npz"
+        if header is None or not answers.is_file():
+            continue
+        # Some labels run on for hours after the last annotated beat.
+        end = int(given.sample[-1]) + 1
+        beats = beat_arrays(to_beats(given, header.fs), header.fs, end)
+        probability = np.load(answers)["reviewed"]
+        found = find_atrial_fibrillation(beats, reviewed=True, probability=probability)
+        days[path.name] = ec57_episodes.compare_episodes(
+            rhythm_spans(given, ("AFIB",), end),
+            spans_of(found),
+            header.fs,
+            end_sample=end,
+            start_s=0.0,
+        )
+    signals: dict[str, ec57_episodes.EpisodeComparison] = {}
+    with models_of(models / "af_no_cpsc2021"):
+        for path in with_atr(data / "cpsc2021"):
+            ours, fs, end = annotated_by_us(path)
+            reference = read_annotations(path, "atr")
+            signals[path.name] = compare_rhythm(reference, ours, ("AFIB",), fs, end)
+    labels = ("LTAF, given beats, patient left out", "CPSC 2021, signal, database left out")
+    return [
+        [label, str(len(results)), *duration_cells(results)]
+        for label, results in zip(labels, (days, signals), strict=True)
+        if results
+    ]
 
 
 def compare_rhythm(
@@ -532,9 +597,25 @@ def main() -> int:
         if name in wanted
     }
     if args.models is not None:
-        pages["left_out"] = section(*LEFT_OUT, left_out_rows(args.data, args.models))
+        pages |= left_out_pages(args.data, args.models)
     write_page(args.out, pages)
     return 0
+
+
+def left_out_pages(data: Path, models: Path) -> dict[str, str]:
+    """Measure what the models of a folder say of those whom they have not seen."""
+    pages = {}
+    if any(models.glob("fold*/beats_v.onnx")):
+        pages["left_out"] = section(*LEFT_OUT, left_out_rows(data, models))
+    for name, folder, rows in (
+        ("vf", "vf", vf_left_out_rows),
+        ("af", "af", af_left_out_rows),
+    ):
+        if (models / folder).is_dir():
+            title, head, _ = SECTIONS[name]
+            title += ", patients left out"
+            pages[f"left_out_{name}"] = section(title, head, rows(data, models))
+    return pages
 
 
 def section(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

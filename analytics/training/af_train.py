@@ -156,6 +156,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--predictions", type=Path, help="folder for fold predictions")
     parser.add_argument("--folds", type=int, default=0)
+    parser.add_argument("--without", help="database that the model must not see")
     args = parser.parse_args()
     records = list(read_records(args.ecg))
     patients = sorted({r.patient for r in records})
@@ -171,7 +172,8 @@ def main() -> None:
         sys.stdout.write(json.dumps({"fold": fold, "left_out": sorted(out)}) + "\n")
         sys.stdout.flush()
     if args.out:
-        model = fit(rows)
+        kept = [r for r in rows if r.patient.partition("/")[0] != args.without]
+        model = fit(kept)
         width = rows[0].features.shape[1]
         args.out.write_bytes(trees_to_onnx(model.dump_model(), width, "probability"))
 

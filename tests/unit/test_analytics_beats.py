@@ -156,6 +156,33 @@ def test_beats_beside_ventricular_ones_or_gaps_are_not_judged_early() -> None:
     assert not supraventricular_model.probability(rr[:5], ventricular[:5]).any()
 
 
+def answers_of_trees(sure: int, unsure: int) -> NDArray[np.float64]:
+    """Make an hour of answers, most of which say that a beat is not ventricular."""
+    out = np.full(1000, 0.01)
+    out[:sure], out[sure : sure + unsure] = 0.95, 0.3
+    return out
+
+
+def test_an_unsure_answer_counts_beside_sure_ones_and_not_among_many_unsure() -> None:
+    clear = beats.ventricular_limits([answers_of_trees(200, 20)])
+    wavering = beats.ventricular_limits([answers_of_trees(20, 200)])
+    assert (wavering > clear).all()
+    assert (wavering < 0.95).all()
+
+
+def test_a_single_doubtful_beat_is_no_wavering() -> None:
+    alone = beats.ventricular_limits([answers_of_trees(0, 1)])
+    assert (alone == beats.ventricular_limits([answers_of_trees(0, 0)])).all()
+
+
+def test_an_hour_of_doubt_does_not_change_what_counts_hours_later() -> None:
+    day = [answers_of_trees(0, 200), *(answers_of_trees(20, 0) for _ in range(9))]
+    limit = beats.ventricular_limits(day)
+    assert limit.shape == (10_000,)
+    assert limit[0] > limit[-1]
+    assert limit[-1] == beats.ventricular_limits([answers_of_trees(20, 0)])[0]
+
+
 def test_two_shapes_make_two_clusters(rng: np.random.Generator) -> None:
     at = np.arange(92) - 36
     narrow = np.exp(-0.5 * (at / 1.5) ** 2)
