@@ -102,3 +102,5 @@ class NoiseCause(StrEnum):
     BASELINE = "baseline"
     MAINS = "mains"
     GAP = "gap"
+    READER = "reader"
+    """Excluded by a person who read the recording (own)."""

@@ -59,8 +59,10 @@ from clinic_server.migrations import run as migrations
 from clinic_server.patients import glass_routes as patients_glass_routes
 from clinic_server.plans import routes as plans_routes
 from clinic_server.rehab import routes as rehab_routes
+from clinic_server.reports import reading_routes
 from clinic_server.reports import routes as reports_routes
 from clinic_server.reports.jobs import ReportRunner
+from clinic_server.reports.reading_desk import ReadingDesk
 from clinic_server.security import Shield
 from clinic_server.settings import VERSION, Settings
 from clinic_server.staff import factor_routes as staff_factor_routes
@@ -80,6 +82,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     rehab_routes.router,
     family_routes.router,
     family_sheet.router,
+    reading_routes.router,
     reports_routes.router,
     desk_routes.router,
     desk_import_routes.router,
@@ -194,11 +197,20 @@ def create_app(
     clinic = App(settings=settings, db=db, bus=bus, clock=clock, writer=writer)
     live = LiveAnalysis(db, bus, clock, ZoneInfo(settings.time_zone))
     reports = ReportRunner(clinic)
+    reading = ReadingDesk(clinic)
     replays = console_site_replay.SiteReplay(clinic)
     canary = (_canary_tick(Canary(clinic)), _FORGET_CANARY) if settings.canary else ()
     wearers = Tick("analysis.wearer", 60, WearerWatch().sweep)
     replay = Tick("alarms.replay", 5, lambda _app, now: replays.tick(now))
-    ticks = (*TICKS, _report_tick(reports), _PLACE_DIARY, wearers, replay, *canary)
+    ticks = (
+        *TICKS,
+        _report_tick(reports),
+        _reading_tick(reading),
+        _PLACE_DIARY,
+        wearers,
+        replay,
+        *canary,
+    )
     runner = TickRunner(clinic, ticks)
 
     @asynccontextmanager
@@ -215,6 +227,7 @@ def create_app(
             runner.stop()
             live.stop()
             reports.close()
+            app.state.reading.close()
             replays.close()
             writer.stop()
             db.close()
@@ -232,6 +245,7 @@ def create_app(
     app.state.runner = runner
     app.state.live = live
     app.state.replays = replays
+    app.state.reading = reading
     problems.install(app)
     app.add_middleware(Shield, tls=settings.secure_cookies)
     for router in (system, *ROUTERS):
@@ -258,3 +272,10 @@ def _report_tick(reports: ReportRunner) -> Tick:
         reports.tick(now)
 
     return Tick("reports.run", 2, run)
+
+
+def _reading_tick(reading: ReadingDesk) -> Tick:
+    def run(_app: App, now: datetime) -> None:
+        reading.tick(now)
+
+    return Tick("reports.remeasure", 1, run)

@@ -8,10 +8,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime
 from multiprocessing import get_context
-from typing import Any
 
 from clinic_server.deps import App
-from clinic_server.reports import service, worker
+from clinic_server.reports import kept, service, worker
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ class ReportRunner:
     def __init__(self, app: App) -> None:
         self._app = app
         self._pool: ProcessPoolExecutor | None = None
-        self._running: tuple[str, Future[dict[str, Any]]] | None = None
+        self._running: tuple[str, Future[worker.Study]] | None = None
 
     def tick(self, now: datetime) -> None:
         """Store what is finished, then start what is owed next."""
@@ -49,7 +48,7 @@ class ReportRunner:
         if claimed is not None:
             settings = self._app.settings
             pool = self._pool or self._start()
-            future = pool.submit(worker.analyse, settings.url, claimed, settings.time_zone)
+            future = pool.submit(worker.study, settings.url, claimed, settings.time_zone)
             self._running = (claimed, future)
 
     def _start(self) -> ProcessPoolExecutor:
@@ -60,12 +59,14 @@ class ReportRunner:
         return self._pool
 
     def _finish(
-        self, recording_id: str, future: Future[dict[str, Any]], now: datetime
+        self, recording_id: str, future: Future[worker.Study], now: datetime
     ) -> None:
         error = future.exception()
         if error is None:
+            found = future.result()
             with self._app.db.write() as session:
-                service.store_draft(session, recording_id, future.result(), now)
+                kept.keep(session, recording_id, found.kept, now)
+                service.store_draft(session, recording_id, found.result, now)
             return
         log.error("analysis of %s failed: %s", recording_id, type(error).__name__)
         if isinstance(error, BrokenProcessPool):

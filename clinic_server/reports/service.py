@@ -22,6 +22,7 @@ from clinic_server.patients.models import CaseVerb
 from clinic_server.recordings import reading
 from clinic_server.recordings import service as recordings
 from clinic_server.recordings.models import Recording
+from clinic_server.reports import edits
 from clinic_server.reports.models import Report, ReportJob
 from clinic_server.staff.audit import audit_by
 from clinic_server.staff.models import Staff
@@ -141,6 +142,8 @@ def store_draft(
     known = session.exec(
         select(Report).where(Report.recording_id == recording_id, Report.version == 1)
     ).first()
+    job.done_at, job.error = now, ""
+    session.add(job)
     if known is not None:
         return known
     recording = recordings.recording_by_id(session, recording_id)
@@ -153,9 +156,7 @@ def store_draft(
         result=result,
         created_at=now,
     )
-    job.done_at = now
-    job.error = ""
-    session.add_all([job, report])
+    session.add(report)
     session.flush()
     patients.record_case(
         session,
@@ -267,13 +268,16 @@ def sign(
     Raises
     ------
     Conflict
-        ``reports.already_signed``.
+        ``reports.already_signed``; ``reports.numbers_pending`` while beats were edited
+        since the numbers were made.
     Forbidden
         ``reports.wrong_password``: signing asks for the password once more.
     Unprocessable
         ``reports.needs_patient_text``.
     """
     _require_draft(report)
+    if edits.newest(session, report.recording_id) != report.edit_number:
+        raise Conflict("reports.numbers_pending")
     if not patient_text.strip():
         raise Unprocessable("reports.needs_patient_text")
     if not verify_password(password, staff.password_hash):
@@ -330,6 +334,8 @@ def amend(
         conclusion=report.conclusion,
         amend_reason=reason.strip(),
         created_at=now,
+        edit_number=report.edit_number,
+        edits_sha256=report.edits_sha256,
     )
     session.add(successor)
     session.flush()
@@ -349,8 +355,11 @@ def keep_pdf(session: Session, report_id: int, locale: str, body: bytes) -> None
 
 def fingerprint(session: Session, report: Report) -> str:
     """Hash what was signed: every sample's digest, the numbers, the words, who and when."""
+    # named only where there are any, so that what was signed before keeps its hash
+    edited = {"edits": report.edits_sha256} if report.edit_number else {}
     content = json.dumps(
         {
+            **edited,
             "recording": reading.digest(session, report.recording_id),
             "result": report.result,
             "conclusion": report.conclusion,

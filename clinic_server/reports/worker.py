@@ -5,18 +5,26 @@ twice gives the same answer.
 """
 
 import os
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
+from sqlmodel import Session
 
 from analytics.holter import analyze_holter, read_ecg
 from analytics.holter_beats import HolterOptions
+from analytics.holter_report import Reading
 from analytics.holter_types import HolterReport, Symptom
+from analytics.types import Leads
 from clinic_server.bus import Bus
 from clinic_server.db import Database
 from clinic_server.recordings import reading
 from clinic_server.recordings import service as recordings
+from clinic_server.recordings.models import Recording
+from clinic_server.reports.archive import Kept, keep
 
 NICENESS = 10
 
@@ -26,8 +34,64 @@ def be_nice() -> None:
     os.nice(NICENESS)
 
 
-def analyse(database_url: str, recording_id: str, time_zone: str) -> dict[str, Any]:
-    """Analyse one recording.
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What the analysis of a recording gives."""
+
+    result: dict[str, Any]
+    """`HolterReport.to_json` with ``strip_beats`` added: per strip the beats in it as
+    ``[sample within the strip, class]``."""
+    kept: Kept
+    """What is kept for the reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A recording out of the store, as the analysis wants it."""
+
+    ecg_mv: Leads
+    contact: NDArray[np.bool_]
+    lead_names: tuple[str, ...]
+    fs_hz: float
+    true_fs_hz: float
+    start_at: datetime
+    symptoms: tuple[Symptom, ...]
+
+
+def load(session: Session, recording_id: str, time_zone: str) -> Loaded:
+    """Read a recording with its marks."""
+    recording = recordings.recording_by_id(session, recording_id)
+    window = recordings.window(session, recording_id, 0, recording.end_sample)
+    ecg_mv = window.counts / recording.gain_counts_per_mv
+    ecg_mv[~window.present] = np.nan
+    return Loaded(
+        ecg_mv,
+        window.contact,
+        tuple(recording.lead_names),
+        recording.fs_hz,
+        true_rate(recording),
+        recordings.sample_time(recording, 0).astimezone(ZoneInfo(time_zone)),
+        symptoms_of(session, recording_id),
+    )
+
+
+def true_rate(recording: Recording) -> float:
+    """Rate of the patch's fitted clock, within the rates that are analysed.
+
+    Beats are found at the nominal rate, like live; dated and measured by the true one,
+    which may lie a hair outside.
+    """
+    return min(max(recording.clock_fs_hz or recording.fs_hz, 100.0), 1000.0)
+
+
+def symptoms_of(session: Session, recording_id: str) -> tuple[Symptom, ...]:
+    """Give the moments the patient marked."""
+    marks = reading.marks_of(session, recording_id)
+    return tuple(Symptom(mark.sample, mark.kind) for mark in marks)
+
+
+def study(database_url: str, recording_id: str, time_zone: str) -> Study:
+    """Analyse one recording, and keep what its reader will need.
 
     Parameters
     ----------
@@ -35,36 +99,41 @@ def analyse(database_url: str, recording_id: str, time_zone: str) -> dict[str, A
     recording_id : str
     time_zone : str
         The clinic's zone: day and night are local.
-
-    Returns
-    -------
-    dict
-        `HolterReport.to_json` with ``strip_beats`` added: per strip the beats in it as
-        ``[sample within the strip, class]``.
     """
     database = Database(database_url, Bus())
     try:
         with database.read() as session:
-            recording = recordings.recording_by_id(session, recording_id)
-            window = recordings.window(session, recording_id, 0, recording.end_sample)
-            marks = reading.marks_of(session, recording_id)
+            day = load(session, recording_id, time_zone)
     finally:
         database.close()
-    ecg_mv = window.counts / recording.gain_counts_per_mv
-    ecg_mv[~window.present] = np.nan
-    # Found at the nominal rate, like live; dated and measured by the patch's true one,
-    # which may lie a hair outside the rates that are analysed.
-    true_fs_hz = min(max(recording.clock_fs_hz or recording.fs_hz, 100.0), 1000.0)
-    found = read_ecg(ecg_mv, recording.fs_hz, contact=window.contact)
-    report = analyze_holter(
-        ecg_mv,
-        true_fs_hz,
-        lead_names=tuple(recording.lead_names),
-        start_at=recordings.sample_time(recording, 0).astimezone(ZoneInfo(time_zone)),
+    found = read_ecg(day.ecg_mv, day.fs_hz, contact=day.contact)
+    report = measured(day, found)
+    lead = day.ecg_mv[:, found.lead]
+    version = report.passport.algorithm_version
+    kept = keep(found, lead, day.fs_hz, day.true_fs_hz, version)
+    return Study(as_result(report), kept)
+
+
+def measured(day: Loaded, found: Reading) -> HolterReport:
+    """Measure every section of the report on a reading."""
+    return analyze_holter(
+        day.ecg_mv,
+        day.true_fs_hz,
+        lead_names=day.lead_names,
+        start_at=day.start_at,
         options=HolterOptions(),
         reading=found,
-        symptoms=tuple(Symptom(mark.sample, mark.kind) for mark in marks),
+        symptoms=day.symptoms,
     )
+
+
+def analyse(database_url: str, recording_id: str, time_zone: str) -> dict[str, Any]:
+    """Analyse one recording for its report alone; see `study`."""
+    return study(database_url, recording_id, time_zone).result
+
+
+def as_result(report: HolterReport) -> dict[str, Any]:
+    """Give a report as it is stored: JSON, with the beats of its strips."""
     answer: dict[str, Any] = report.to_json()
     answer["strip_beats"] = strip_beats(report)
     return answer
