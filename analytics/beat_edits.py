@@ -248,7 +248,8 @@ def _places(sample: Ints, wanted: Ints) -> Ints:
         return np.empty(0, np.int64)
     at = np.searchsorted(sample, wanted)
     there = sample[np.minimum(at, sample.size - 1)] == wanted
-    return at[there & (at < sample.size)].astype(np.int64)
+    found: Ints = at[there & (at < sample.size)].astype(np.int64)
+    return found
 
 
 def collide(mine: Edit, theirs: Edit, near: int = 0) -> bool:

@@ -214,9 +214,8 @@ def _intervals(
         same[0] = origin[0] == 0
         rr[same] = machine.rr_ms[origin[same]]
     for first, end in artefacts:
-        low = int(np.searchsorted(sample, first))
-        high = int(np.searchsorted(sample, end))
-        rr[low : high + 1] = np.nan
+        begin, until = np.searchsorted(sample, [first, end]).tolist()
+        rr[begin : until + 1] = np.nan
     rr[0] = np.nan
     return rr
 

@@ -60,7 +60,7 @@ class ReadingDesk:
 
     def __init__(self, app: App, pool: Callable[[], Executor] = _processes) -> None:
         self._app = app
-        self._make_pool = pool
+        self.make_pool = pool
         self._pool: Executor | None = None
         self._lock = Lock()
         self._asked: OrderedDict[str, tuple[int, Future[dict[str, Any]]]] = OrderedDict()
@@ -102,7 +102,7 @@ class ReadingDesk:
         upto: int,
     ) -> Future[dict[str, Any]]:
         if self._pool is None:
-            self._pool = self._make_pool()
+            self._pool = self.make_pool()
         settings = self._app.settings
         return self._pool.submit(work, settings.url, recording_id, upto, settings.time_zone)
 

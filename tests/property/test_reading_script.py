@@ -1,6 +1,7 @@
 """Any script of edits and undos: replaying it gives the same day, and counts add up."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given, settings
@@ -158,7 +159,7 @@ def test_beats_intervals_and_counts_add_up_after_any_script(steps):
     seen = edited_reading(MACHINE, in_force(steps))
     beats = seen.reading.beats
     assert [b.sample for b in beats] == sorted({b.sample for b in beats})
-    for before, beat in zip(beats, beats[1:], strict=False):
+    for before, beat in pairwise(beats):
         apart_ms = round((beat.sample - before.sample) / FS * 1000, 3)
         assert beat.rr_ms in (None, apart_ms)
         for first, end in seen.edited.artefacts:
