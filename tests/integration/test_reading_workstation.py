@@ -5,8 +5,8 @@ import json
 import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import numpy as np

@@ -9,7 +9,7 @@ const SHARE = 0.998;
 const ORDER = ["N", "Q", "/", "S", "F", "V"];
 const INK = { N: "bN", S: "bS", V: "bV", F: "bF", "/": "bP", Q: "bQ" };
 
-function rgb(name) {
+function pixelsOf(name) {
   const probe = document.createElement("canvas").getContext("2d");
   probe.fillStyle = colour(name);
   const hex = probe.fillStyle;
@@ -81,7 +81,7 @@ export class Lorenz {
     const size = Math.max(1, Math.round(1.4 * ratio));
     for (const kind of ORDER) {
       const code = kind.charCodeAt(0);
-      const ink = rgb(INK[kind]);
+      const ink = pixelsOf(INK[kind]);
       const alpha = kind === "N" ? 70 : 220;
       for (let i = 1; i + 1 < now.n; i += 1) {
         if (now.aami[i] !== code || !now.usable[i]) continue;
