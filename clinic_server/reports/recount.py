@@ -17,6 +17,7 @@ from analytics.edited_reading import EditedReading, edited_reading
 from analytics.holter import analyze_holter
 from analytics.holter_beats import Clock, HolterOptions, beat_table
 from analytics.holter_types import HolterReport, Strip
+from analytics.vocabulary import Aami
 from clinic_server.bus import Bus
 from clinic_server.db import Database
 from clinic_server.recordings import service as recordings
@@ -55,8 +56,8 @@ def recount(url: str, recording_id: str, upto: int, time_zone: str) -> dict[str,
     Returns
     -------
     dict
-        ``upto``, ``figures``, ``machine`` (the figures without edits), ``events`` and
-        their ``counts``.
+        ``upto``, ``figures``, ``machine`` (the figures without edits), ``events``, their
+        ``counts``, and ``present``: all beats by class, for the page to check itself.
     """
     with closing(Database(url, Bus())) as database, database.read() as session:
         day = _remembered(url, recording_id)
@@ -75,6 +76,7 @@ def recount(url: str, recording_id: str, upto: int, time_zone: str) -> dict[str,
         "machine": day.machine,
         "events": listed,
         "counts": counts,
+        "present": {kind.value: seen.edited.count(kind) for kind in Aami},
     }
 
 

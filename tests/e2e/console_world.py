@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import numpy as np
 import uvicorn
+from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 from clinic_server.alarms import service as alarms
@@ -59,6 +60,7 @@ class Ward:
     physician_id: int
     patients: list[int] = field(default_factory=list)
     recordings: dict[int, str] = field(default_factory=dict)
+    app: FastAPI | None = None
 
     def admit(self, name: str, *, sent_s: float | None = 4.0, **more: Any) -> int:
         """Admit a patient whose newest sample is ``sent_s`` old; None: no unit issued."""
@@ -220,7 +222,7 @@ def ward_in(folder: Path) -> Iterator[Ward]:
                     ends_at=now + timedelta(hours=12),
                     now=now,
                 )
-        yield Ward(db, f"http://127.0.0.1:{port}", zhang.id or 0)
+        yield Ward(db, f"http://127.0.0.1:{port}", zhang.id or 0, app=app)
     finally:
         server.should_exit = True
         thread.join()

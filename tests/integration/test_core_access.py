@@ -5,6 +5,7 @@ exists. A route that is missing in `DOORS` fails the first test.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from fastapi.routing import APIRoute
 from sqlmodel import Session
 
 from analytics.holter import analyze_holter
+from analytics.holter_report import Reading
 from clinic_server.alarms.models import AdviceRow, Alarm, AlarmKind, Tier
 from clinic_server.consults.models import ConsultRow
 from clinic_server.devices.models import LoanPicture, PictureKind
@@ -21,6 +23,7 @@ from clinic_server.family import service as family
 from clinic_server.main import ROUTERS, system
 from clinic_server.plans.models import Plan, Task, WorkItem, WorkKind
 from clinic_server.rehab.models import RehabPrescription, RehabSession
+from clinic_server.reports import archive, kept
 from clinic_server.reports.models import Report
 from clinic_server.staff.models import Role
 from clinic_server.wire.care import TaskKind
@@ -32,11 +35,12 @@ from tests.integration.conftest import Browser, Clinic
 NAME, MRN = "王建国", "A0001"
 PHYSICIAN = frozenset({"physician"})
 CLINICAL = frozenset({"physician", "nurse", "technician"})
+READING = frozenset({"physician", "technician"})
 NURSING = frozenset({"physician", "nurse"})
 ADMIN = frozenset({"admin"})
 AUDITOR = frozenset({"auditor"})
 EVERYBODY = CLINICAL | ADMIN | AUDITOR | {"quality"}
-QUERY = {"q": MRN, "code": MRN, "first": 0, "end": 2500} | {
+QUERY = {"after": 0, "upto": 0, "q": MRN, "code": MRN, "first": 0, "end": 2500} | {
     "template": "after_pci",
     "starts_on": "2026-11-24",
 }
@@ -291,6 +295,29 @@ DOORS: dict[str, Door] = {
     "POST /console/patients/{patient_id}/family-notice": Door(
         PHYSICIAN, bound=True, body={"text": "一切平稳"}
     ),
+    "GET /console/reports/{report_id}/reading": Door(READING, bound=True),
+    "GET /console/reports/{report_id}/reading/day": Door(READING, bound=True),
+    "GET /console/reports/{report_id}/reading/tiles/{block}": Door(READING, bound=True),
+    "GET /console/reports/{report_id}/reading/meta": Door(READING, bound=True),
+    "GET /console/reports/{report_id}/reading/edits": Door(READING, bound=True),
+    "GET /console/reports/{report_id}/reading/numbers": Door(READING, bound=True),
+    "POST /console/reports/{report_id}/reading/edits": Door(
+        READING,
+        bound=True,
+        body={
+            "key": "00000000-0000-4000-8000-000000000001",
+            "base": 0,
+            "kind": "insert",
+            "to": "N",
+            "steps": [500],
+        },
+    ),
+    "POST /console/reports/{report_id}/reading/waves": Door(
+        READING, bound=True, body={"samples": [500]}
+    ),
+    "POST /console/reports/{report_id}/reading/measure": Door(READING, bound=True, body={}),
+    "POST /console/reports/{report_id}/reading/preread": Door(READING, bound=True, body={}),
+    "POST /console/reports/{report_id}/reading/prepare": Door(READING, bound=True, body={}),
     "POST /console/reports/{report_id}/note": Door(
         PHYSICIAN, bound=True, body={"text": "窦性心律"}
     ),
@@ -440,6 +467,8 @@ def house(clinic: Clinic) -> House:
     names = {"own": "zhang", "other": "li"}
     names |= {role: role for role in OTHER_ROLES}
     staff = {role: clinic.sign_in(name) for role, name in names.items()}
+    # a process would take seconds to start
+    clinic.app.state.reading.make_pool = lambda: ThreadPoolExecutor(1)
     return House(clinic, staff, phone, other_phone, ids)
 
 
@@ -489,6 +518,8 @@ def _things(
         result=_result(),
         created_at=NOW,
     )
+    empty = archive.keep(Reading((), (), ()), np.zeros(2500), 250.0, 250.0, "test")
+    kept.keep(session, recording_id, empty, NOW)
     work = WorkItem(
         kind=WorkKind.CALL_PATIENT, patient_id=patient_id, dedupe_key="w", raised_at=NOW
     )
@@ -586,6 +617,7 @@ def _things(
         "glass_id": 1,
         "import_id": "0" * 8 + "-0000-4000-8000-" + "0" * 12,
         "number": 0,
+        "block": 0,
         "link_id": link.id,
         "duty_id": 1,
         "token": token,

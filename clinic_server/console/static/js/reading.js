@@ -444,6 +444,8 @@ function listen() {
     trend.draw();
     signBar();
     if ($("#compare").open) drawComparison(day);
+    document.body.dataset.agrees = String(day.agrees);
+    if (!day.agrees) note(t("reading.disagree"));
   });
   day.addEventListener("saving", signBar);
   day.addEventListener("state", signBar);

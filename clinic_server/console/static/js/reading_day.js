@@ -285,6 +285,15 @@ export class Day extends EventTarget {
     else if (upto !== this.newest) this.count();
   }
 
+  /** Whether page and server mean the same beats; true while they cannot be compared. */
+  get agrees() {
+    if (!this.fresh) return true;
+    const mine = new Map();
+    for (const code of this.now.aami) mine.set(code, (mine.get(code) ?? 0) + 1);
+    return Object.entries(this.numbers.present)
+      .every(([kind, n]) => (mine.get(kind.charCodeAt(0)) ?? 0) === n);
+  }
+
   /** Whether the numbers shown count every edit. */
   get fresh() {
     return this.numbers?.upto === this.newest && !this.waiting.length;
