@@ -271,6 +271,7 @@ function choose(title, choices, then) {
     const gone = key === "DELETE" && choices.some(([value]) => value === "delete");
     if (!found && !gone) return;
     event.preventDefault();
+    event.stopPropagation(); // the dialog is closed by then: the key must not act twice
     pick(gone ? "delete" : found[0]);
   };
   dialog.showModal();
