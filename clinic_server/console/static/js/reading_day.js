@@ -219,7 +219,11 @@ export class Day extends EventTarget {
 
   async #refused(step, error) {
     this.waiting.shift();
-    await this.look();
+    try {
+      await this.look();
+    } catch (trouble) {
+      if (!(trouble instanceof Refused)) throw trouble; // the next look brings it
+    }
     this.#fold();
     this.dispatchEvent(new CustomEvent("conflict", { detail: { step, error } }));
   }
