@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -74,12 +75,14 @@ def add_commands(
     annotate.add_argument("--out", required=True, metavar="DIR", type=Path)
     annotate.add_argument("--lead", metavar="NAME|INDEX", default=None)
     annotate.add_argument("--beats", metavar="EXT", default=None)
+    _add_pacemaker(annotate)
     annotate.set_defaults(handler=run_annotate)
 
     analyze = subparsers.add_parser("analyze", help="analyse a whole recording")
     analyze.add_argument("record", metavar="RECORD", type=Path)
     analyze.add_argument("--json", required=True, metavar="FILE", type=Path)
     analyze.add_argument("--pdf", metavar="FILE", type=Path, default=None)
+    _add_pacemaker(analyze)
     analyze.set_defaults(handler=lambda args: run_analyze(args, render_pdf=render_pdf))
 
     evaluate = subparsers.add_parser("evaluate", help="print EC57 tables")
@@ -91,6 +94,18 @@ def add_commands(
     evaluate.set_defaults(handler=run_evaluate)
 
 
+PACEMAKER: Final = {"yes": True, "no": False, "unknown": None}
+
+
+def _add_pacemaker(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--pacemaker",
+        choices=sorted(PACEMAKER),
+        default="unknown",
+        help="whether the patient has one; paced beats are told by their spikes",
+    )
+
+
 def run_annotate(args: argparse.Namespace) -> int:
     """Write ``DIR/<record>.anx`` for each record; one JSON line each."""
     args.out.mkdir(parents=True, exist_ok=True)
@@ -98,7 +113,13 @@ def run_annotate(args: argparse.Namespace) -> int:
     for path in args.records:
         started = time.perf_counter()
         try:
-            line = annotate_record(path, args.out, lead=args.lead, beats=args.beats)
+            line = annotate_record(
+                path,
+                args.out,
+                lead=args.lead,
+                beats=args.beats,
+                pacemaker=PACEMAKER[args.pacemaker],
+            )
         except (AnalyticsError, OSError) as error:
             failed = True
             _print({"record": record_stem(path).name, **_described(error)})
@@ -109,7 +130,12 @@ def run_annotate(args: argparse.Namespace) -> int:
 
 
 def annotate_record(
-    path: Path, out: Path, *, lead: str | None = None, beats: str | None = None
+    path: Path,
+    out: Path,
+    *,
+    lead: str | None = None,
+    beats: str | None = None,
+    pacemaker: bool | None = None,
 ) -> dict[str, object]:
     """Annotate one record.
 
@@ -124,6 +150,8 @@ def annotate_record(
     beats : str, optional
         Extension of annotations whose beats and classes are taken as they are; then only
         the rhythm is found, and no signal is needed.
+    pacemaker : bool, optional
+        Whether the patient has one; None: not known.
 
     Returns
     -------
@@ -140,7 +168,7 @@ def annotate_record(
         fs, end = recording.fs, recording.n_samples
         lead_mv = recording.lead_mv(0)
         del recording  # the counts of a day are not needed beside its millivolts
-        reading = read_ecg(lead_mv, fs)
+        reading = read_ecg(lead_mv, fs, pacemaker=pacemaker)
         good = (w for w in reading.quality if w.grade is not Grade.X)
         analysable_s = sum(w.end_sample - w.first_sample for w in good) / fs
     else:
@@ -186,7 +214,9 @@ def run_analyze(args: argparse.Namespace, *, render_pdf: RenderPdf | None = None
         return 1
     try:
         # The counts of a day are not held beside its analysis, but read again to print.
-        report = analyze_recording(read_record(args.record))
+        report = analyze_recording(
+            read_record(args.record), pacemaker=PACEMAKER[args.pacemaker]
+        )
         text = json.dumps(
             {"record": name, **report.to_json()}, ensure_ascii=False, allow_nan=False
         )
@@ -208,12 +238,16 @@ def run_analyze(args: argparse.Namespace, *, render_pdf: RenderPdf | None = None
     return 0
 
 
-def analyze_recording(recording: Recording) -> HolterReport:
+def analyze_recording(
+    recording: Recording, *, pacemaker: bool | None = None
+) -> HolterReport:
     """Analyse a recording read from a file; its wall clock gives day and night."""
     signal_mv, fs = recording.signal_mv, recording.fs
     lead_names, start_at = recording.lead_names, recording.start_at
     del recording  # the counts of a day are not needed beside its millivolts
-    return analyze_holter(signal_mv, fs, lead_names=lead_names, start_at=start_at)
+    return analyze_holter(
+        signal_mv, fs, lead_names=lead_names, start_at=start_at, pacemaker=pacemaker
+    )
 
 
 def run_evaluate(args: argparse.Namespace) -> int:

@@ -7,14 +7,15 @@ from typing import Final
 import numpy as np
 
 from analytics import beats as beat_classes
-from analytics import filters, qrs, quality, rhythm
+from analytics import filters, pacing, qrs, quality, rhythm
 from analytics.errors import BadShape
 from analytics.holter_beats import Clock, Flags, HolterOptions
 from analytics.holter_report import Reading, make_report
 from analytics.holter_types import HolterReport, Symptom
 from analytics.types import Ecg, Leads
+from analytics.vocabulary import Aami
 
-ALGORITHM_VERSION: Final = "0.2.0"
+ALGORITHM_VERSION: Final = "0.3.0"
 """Raised whenever the same recording may give other beats, episodes or numbers."""
 
 
@@ -24,6 +25,7 @@ def read_ecg(
     *,
     contact: Flags | None = None,
     gaps: Sequence[tuple[int, int]] = (),
+    pacemaker: bool | None = None,
 ) -> Reading:
     """Find beats, their classes, rhythms and signal grades.
 
@@ -40,6 +42,8 @@ def read_ecg(
         Electrode contact as proven by the patch.
     gaps : sequence of (int, int)
         Stretches [first, end) that do not exist although the array holds values there.
+    pacemaker : bool, optional
+        Whether the patient has one, as known at admission; None: not known.
 
     Returns
     -------
@@ -62,8 +66,12 @@ def read_ecg(
     lead = leads[:, primary]
     known = beat_classes.examined(lead, fs, found.r_peaks, evidence=found.evidence)
     del found  # the largest thing here; a day must fit into half a gigabyte
-    beats = beat_classes.judge(known, lead, grades, seconds=seconds[primary]).beats()
+    table = beat_classes.judge(known, lead, grades, seconds=seconds[primary])
     del known
+    paced = pacing.paced_beats(list(able.T), fs, table.sample, pacemaker=pacemaker)
+    table.aami[paced] = Aami.PACED.value
+    beats = table.beats()
+    del table
     beside = [leads[:, k] for k in range(leads.shape[1]) if k != primary]
     episodes = rhythm.find_episodes(
         beats,
@@ -88,6 +96,7 @@ def analyze_holter(
     options: HolterOptions | None = None,
     symptoms: Sequence[Symptom] = (),
     reading: Reading | None = None,
+    pacemaker: bool | None = None,
 ) -> HolterReport:
     """Analyse a recording of any length, up to days.
 
@@ -114,6 +123,8 @@ def analyze_holter(
     reading : Reading, optional
         Beats, grades and episodes to report on, such as those a physician edited; the
         detectors are then not run.
+    pacemaker : bool, optional
+        Whether the patient has one, as known at admission; None: not known.
 
     Returns
     -------
@@ -133,7 +144,7 @@ def analyze_holter(
     if start_at is not None and start_at.tzinfo is None:
         raise BadShape(start_at="needs a zone")
     if reading is None:
-        reading = read_ecg(leads, fs, contact=contact, gaps=gaps)
+        reading = read_ecg(leads, fs, contact=contact, gaps=gaps, pacemaker=pacemaker)
     return make_report(
         reading,
         _with_gaps(leads, gaps),

@@ -55,6 +55,8 @@ CODES = (
     "hrt.category",
     "dc.risk",
     "pacing.share",
+    "pacing.not_captured",
+    "pacing.not_sensed",
     "symptoms.none",
     "symptoms.in_sinus",
 )
@@ -275,6 +277,10 @@ def _autonomic(r: HolterReport, say: Say) -> None:
 def _rest(r: HolterReport, say: Say) -> None:
     if r.pacing.paced_beats:
         say("pacing.share", pct=r.pacing.paced_pct, beats=r.pacing.paced_beats)
+    if r.pacing.not_captured:
+        say("pacing.not_captured", count=r.pacing.not_captured)
+    if r.pacing.not_sensed:
+        say("pacing.not_sensed", count=r.pacing.not_sensed)
     if r.symptoms:
         say("symptoms.in_sinus", count=len(r.symptoms), in_sinus=r.symptoms_in_sinus)
     else:

@@ -49,6 +49,7 @@ from analytics.holter_types import (
 )
 from analytics.holter_values import Reason
 from analytics.holter_variability import variability
+from analytics.pacing import LEAST_HZ
 from analytics.types import Beat, Episode, Leads, QualityWindow
 from analytics.vocabulary import Aami, Rhythm
 
@@ -138,13 +139,13 @@ def make_report(
         poincare=varying.poincare,
         turbulence=varying.turbulence,
         capacity=varying.capacity,
-        pacing=pacing(table),
+        pacing=pacing(table, ecg_mv[:, reading.lead], reading.quality),
         symptoms=findings,
         symptoms_in_sinus=sum(in_sinus(f) for f in findings),
         templates=waves.templates,
         strips=(),
         conclusions=(),
-        passport=_passport(reading, table, covered, options, algorithm_version),
+        passport=_passport(reading, table, covered, options, algorithm_version, clock.fs),
         reasons={},
         beats=reading.beats,
         quality=reading.quality,
@@ -176,6 +177,7 @@ def _hour_counts(table: BeatTable, reading: Reading, n_samples: int) -> HourCoun
     )
 
 
+OF_PULSES = ("pulses", "not_captured", "captured_pct", "not_sensed", "sensed_pct")
 LONG_PR_MS = 200.0  # ms, first degree above (report definition 7)
 MIN_PR_STRETCHES = 4  # of 24 beats: under a hundred beats a PR is chance (own)
 
@@ -206,8 +208,11 @@ def _passport(
     covered: Coverage,
     options: HolterOptions,
     algorithm_version: str,
+    clock_fs: float,
 ) -> Passport:
-    limits = ["pacing_without_marks", "blocked_pac_not_counted"]
+    limits = ["blocked_pac_not_counted"]
+    if clock_fs < LEAST_HZ:
+        limits.insert(0, "pacing_without_marks")
     if len(covered.lead_names) < 2:
         limits += ["single_lead_no_ischaemia", "single_lead_block_possible_only"]
     n = len(table)
@@ -244,6 +249,6 @@ def _small_reasons(report: HolterReport) -> dict[str, Reason]:
                 reasons[path] = special.get(path, usual)
     if report.st is not None and not report.st.statement_allowed:
         reasons["st.statement"] = Reason.SINGLE_LEAD
-    if report.pacing.paced_beats:
-        reasons["pacing.capture"] = Reason.NEEDS_PACE_MARKS
+    if report.pacing.paced_beats and report.pacing.pulses is None:
+        reasons |= {f"pacing.{one}": Reason.NEEDS_PACE_MARKS for one in OF_PULSES}
     return reasons

@@ -24,8 +24,10 @@ from analytics.holter_types import (
     Symptom,
     SymptomFinding,
 )
-from analytics.types import Episode
-from analytics.vocabulary import Aami, Rhythm
+from analytics.pacing import pacing_events
+from analytics.rhythm_beats import graded
+from analytics.types import Ecg, Episode, QualityWindow
+from analytics.vocabulary import Aami, Grade, Rhythm
 
 KEPT = 10  # episodes listed per rhythm; all are counted
 CONVERSION_S = 10.0  # s after an episode in which its end pause is looked for (own)
@@ -240,17 +242,37 @@ def _conversion_pause(
     return best, at
 
 
-def pacing(table: BeatTable) -> Pacing:
-    """Measure section 15 as far as beats tell: share and slowest usual pacing rate."""
+def pacing(table: BeatTable, ecg_mv: Ecg, quality: Sequence[QualityWindow]) -> Pacing:
+    """Measure section 15: share, slowest usual pacing rate, and what the pulses did.
+
+    Parameters
+    ----------
+    table : BeatTable
+    ecg_mv : ndarray of float64, shape (n_samples,)
+        The lead in which the beats were found.
+    quality : sequence of QualityWindow
+        Pulses without a complex are looked for in grades A and B.
+    """
     paced = table.of(Aami.PACED)
     both = paced & np.isfinite(table.rr_ms)
     both[1:] &= paced[:-1]
     rr = table.rr_ms[both]
     count = int(paced.sum())
+    readable = graded(quality, Grade.A, Grade.B)
+    seen = pacing_events(ecg_mv, table.fs, table.sample, paced, readable)
+    of = 0 if seen is None else seen.natural
     return Pacing(
         paced_beats=count,
         paced_pct=100.0 * count / len(table) if len(table) else 0.0,
         min_rate_bpm=float(60000.0 / np.percentile(rr, 95)) if len(rr) else None,
+        pulses=None if seen is None else seen.pulses,
+        not_captured=None if seen is None else seen.not_captured,
+        captured_pct=None
+        if seen is None
+        else 100.0 * (seen.pulses - seen.not_captured) / seen.pulses,
+        natural_before_pulse=None if seen is None else of,
+        not_sensed=None if seen is None else seen.not_sensed,
+        sensed_pct=100.0 * (of - seen.not_sensed) / of if seen is not None and of else None,
     )
 
 

@@ -296,6 +296,16 @@ class Pacing:
     paced_pct: float
     min_rate_bpm: float | None
     """Rate of the longest usual interval between paced beats (their 95th percentile)."""
+    pulses: int | None = None
+    """Pacing pulses seen; None where the recording is too slow to hold them."""
+    not_captured: int | None = None
+    """Pulses at the escape interval that no complex followed."""
+    captured_pct: float | None = None
+    natural_before_pulse: int | None = None
+    """Natural beats after which a pulse came next."""
+    not_sensed: int | None = None
+    """Of these, followed by a pulse sooner than three quarters of the escape interval."""
+    sensed_pct: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -278,6 +278,27 @@ def autonomic(say: Say, r: Result) -> Section:
     return Section(say.t("section.autonomic"), rows)
 
 
+def _pulses(say: Say, p: Json) -> list[tuple[str, str]]:
+    """Capture and sensing, where the recording is fast enough to show the pulses."""
+    if p.get("pulses") is None:
+        return [say.row("capture", say.t("reason.needs_pace_marks"))]
+    sensed = say.missing("pacing.natural_before_pulse")
+    if p["natural_before_pulse"]:
+        sensed = say.t(
+            "unit.of_beats",
+            pct=say.number(p["sensed_pct"], 1),
+            missed=say.number(p["not_sensed"]),
+            of=say.number(p["natural_before_pulse"]),
+        )
+    captured = say.t(
+        "unit.of_pulses",
+        pct=say.number(p["captured_pct"], 1),
+        missed=say.number(p["not_captured"]),
+        of=say.number(p["pulses"]),
+    )
+    return [say.row("captured", captured), say.row("sensed", sensed)]
+
+
 def pacing(say: Say, r: Result) -> Section | None:
     """Section 15, only when beats were paced."""
     p = r["pacing"]
@@ -291,7 +312,7 @@ def pacing(say: Say, r: Result) -> Section | None:
             say.row(
                 "pace_min", say.unit(p["min_rate_bpm"], "bpm", 0, "pacing.min_rate_bpm")
             ),
-            say.row("capture", say.t("reason.needs_pace_marks")),
+            *_pulses(say, p),
         ],
     )
 

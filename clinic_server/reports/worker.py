@@ -21,6 +21,7 @@ from analytics.holter_types import HolterReport, Symptom
 from analytics.types import Leads
 from clinic_server.bus import Bus
 from clinic_server.db import Database
+from clinic_server.patients import service as patients
 from clinic_server.recordings import reading
 from clinic_server.recordings import service as recordings
 from clinic_server.recordings.models import Recording
@@ -56,6 +57,8 @@ class Loaded:
     true_fs_hz: float
     start_at: datetime
     symptoms: tuple[Symptom, ...]
+    pacemaker: bool | None
+    """As known at admission. Not ticked is not the same as none: then None."""
 
 
 def load(session: Session, recording_id: str, time_zone: str) -> Loaded:
@@ -72,6 +75,7 @@ def load(session: Session, recording_id: str, time_zone: str) -> Loaded:
         true_rate(recording),
         recordings.sample_time(recording, 0).astimezone(ZoneInfo(time_zone)),
         symptoms_of(session, recording_id),
+        patients.patient_of_record(session, recording.patient_id).has_pacemaker or None,
     )
 
 
@@ -106,7 +110,7 @@ def study(database_url: str, recording_id: str, time_zone: str) -> Study:
             day = load(session, recording_id, time_zone)
     finally:
         database.close()
-    found = read_ecg(day.ecg_mv, day.fs_hz, contact=day.contact)
+    found = read_ecg(day.ecg_mv, day.fs_hz, contact=day.contact, pacemaker=day.pacemaker)
     report = measured(day, found)
     lead = day.ecg_mv[:, found.lead]
     version = report.passport.algorithm_version
