@@ -44,6 +44,7 @@ window.WebSocket = class extends Plain {
   }
 };
 new MutationObserver(() => {
+  if (document.getElementById('curtain')) return;
   if (noted.home === null && [...document.querySelectorAll('flt-semantics')]
       .some(e => /HOME/.test((e.getAttribute('aria-label') || '') + e.textContent)))
     noted.home = performance.now();

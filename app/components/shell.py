@@ -20,11 +20,17 @@ CONTENT_MAX = 640
 
 
 def shell(
-    ui: Ui, place: str, *content: ft.Control, nav: bool = True, part: str = ""
+    ui: Ui,
+    place: str,
+    *content: ft.Control,
+    nav: bool = True,
+    part: str = "",
+    foot: ft.Control | None = None,
 ) -> ft.Control:
     """Lay a screen out: one column, no sideways scrolling, SOS always in reach.
 
-    Every screen, and every ``part`` of one, begins at its top.
+    Every screen, and every ``part`` of one, begins at its top. A ``foot`` stands above SOS
+    and does not scroll.
     """
     key, above = f"{ui.screen}:{part}", _above(ui)
     if ui.big:
@@ -42,14 +48,19 @@ def shell(
             expand=True,
             horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
         )
-    below: list[ft.Control] = [
+    below: list[ft.Control] = []
+    if foot is not None:
+        below.append(
+            ft.Container(foot, padding=ft.Padding.only(left=PAD, right=PAD, top=4))
+        )
+    below.append(
         ft.Container(
             SosButton(
                 ui, functools.partial(_press, ui), functools.partial(ui.go, "sos_ask")
             ),
             padding=ft.Padding.only(left=PAD, right=PAD, top=4, bottom=8),
         )
-    ]
+    )
     if nav:
         below.append(_bar(ui, place))
     return _frame(ui, column, *below)
@@ -58,8 +69,6 @@ def shell(
 def _above(ui: Ui) -> list[ft.Control]:
     """Say on every page who helps; what was said aloud stands here for screen readers."""
     parts: list[ft.Control] = []
-    if ui.calling is not None:
-        parts.append(dial_card(ui, ui.calling))
     name = ui.phone.care.helper.name(ui.phone.care.now())
     if name is not None:
         parts.append(
@@ -79,9 +88,8 @@ def _above(ui: Ui) -> list[ft.Control]:
 
 def bare(ui: Ui, *content: ft.Control, foot: ft.Control | None = None) -> ft.Control:
     """Lay out the one screen that is SOS itself: no bar, a button at the foot."""
-    dialled = [] if ui.calling is None else [dial_card(ui, ui.calling)]
     column = ft.Column(
-        [*dialled, *content],
+        list(content),
         spacing=GAP,
         scroll=ft.ScrollMode.AUTO,
         expand=True,
@@ -93,6 +101,7 @@ def bare(ui: Ui, *content: ft.Control, foot: ft.Control | None = None) -> ft.Con
 
 def _frame(ui: Ui, column: ft.Control, *below: ft.Control) -> ft.Control:
     width = min(ui.width, CONTENT_MAX)
+    dialled = [] if ui.calling is None else [dial_card(ui, ui.calling)]
     return ft.SafeArea(
         ft.Container(
             ft.Container(
@@ -103,6 +112,7 @@ def _frame(ui: Ui, column: ft.Control, *below: ft.Control) -> ft.Control:
                             expand=True,
                             padding=ft.Padding.only(left=PAD, right=PAD, top=PAD),
                         ),
+                        *dialled,
                         *below,
                     ],
                     spacing=0,

@@ -85,13 +85,14 @@ def train(ui: Ui, desk: RehabDesk) -> ft.Control:
     parts += [
         _pace(ui, training),
         _left(ui, training.gate.stages, place, left_s),
-        button(ui, ui.t("rehab.stop"), stop, ink_ground=True, leading=ft.Icons.PAUSE),
         card(text(ui, ui.t("rehab.stop_when"), BODY)),
     ]
     if training.walk:
         parts.append(_rest_way(ui, training))
     parts.append(Measure(ui, training))
-    return shell(ui, "home", *parts, nav=False, part="train")
+    # always there, however large the text is
+    halt = button(ui, ui.t("rehab.stop"), stop, ink_ground=True, leading=ft.Icons.PAUSE)
+    return shell(ui, "home", *parts, nav=False, part="train", foot=halt)
 
 
 def _rest_way(ui: Ui, training: Training) -> ft.Control:

@@ -45,7 +45,8 @@ BELOW_PX = 180
 """Height of SOS and the bar: what lies there is covered."""
 FIXED = {
     *("首页", "心电", "信箱", "我的", "Home", "ECG", "Inbox", "Me"),
-    *("求助 SOS", "回到首页", "按错了", "Help SOS"),
+    *("求助 SOS", "回到首页", "按错了", "Help SOS", "停止", "Stop", "好了", "Done"),
+    *("按错了，取消", "Pressed by mistake, cancel"),
 }
 
 

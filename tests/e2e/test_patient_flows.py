@@ -146,11 +146,11 @@ def call(walk: Walk) -> None:
     walk.screen.hold(walk.say("sos.button"), 2600)
     walk.see("sos.title")
     walk.see("sos.opened")
-    walk.press("symptom.chest_pain")
     ring = f"{walk.say('sos.ring_120')}。{walk.say('sos.ring_120_when')}"
     walk.screen.press(ring)
     walk.see("call.done")
     walk.screen.press(walk.say("call.done"))
+    walk.press("symptom.chest_pain")
     walk.press("sos.cancel")
     walk.see("app.to_home")
     walk.press("app.to_home")
