@@ -54,10 +54,17 @@ FAULTS = """() => {
   const all = [...document.querySelectorAll("flt-semantics")];
   const name = e => (e.getAttribute("aria-label") || e.textContent || "").trim();
   const leaves = all.filter(e => !e.querySelector("flt-semantics") && name(e));
-  const boxes = leaves.map(e => [name(e), e.getBoundingClientRect()]);
+  // what scrolls passes under the bar: only what lies in the same sheet is compared
+  const sheet = e => {
+    for (let up = e.parentElement; up; up = up.parentElement)
+      if (["scroll", "auto"].includes(getComputedStyle(up).overflowY)) return up;
+    return null;
+  };
+  const boxes = leaves.map(e => [name(e), e.getBoundingClientRect(), sheet(e)]);
   const bad = [];
   for (let i = 0; i < boxes.length; i++) for (let j = 0; j < i; j++) {
-    const [a, p] = boxes[i], [b, q] = boxes[j];
+    const [a, p, one] = boxes[i], [b, q, other] = boxes[j];
+    if (one !== other) continue;
     const w = Math.min(p.right, q.right) - Math.max(p.left, q.left);
     const h = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
     if (w > 4 && h > 4) bad.push(`on each other: ${a.slice(0, 30)} | ${b.slice(0, 30)}`);
