@@ -1,7 +1,8 @@
 """Every flow of the app in both languages and sizes, texts at 200 %, looked at on the way.
 
 Every screen on the way is searched for words on other words, words over the edge, and
-controls without a name. Two of the four walks run always; ``-m bench`` runs the others.
+controls without a name. ``pytest -m bench tests/e2e/test_patient_flows.py``; with
+``APP_SHOTS=FOLDER`` it photographs each screen.
 """
 
 import os
@@ -17,7 +18,7 @@ from app.i18n import t
 from clinic_server.wire.consent import Purpose
 from tests.e2e.patient_world import Screen, World, fill, running
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.bench]
 SHOTS = os.environ.get("APP_SHOTS")
 
 
@@ -166,8 +167,8 @@ FLOWS: tuple[Callable[[Walk], None], ...] = (
     [
         ("zh-CN", 360, 800),
         ("en", 1024, 768),
-        pytest.param("en", 360, 800, marks=pytest.mark.bench),
-        pytest.param("zh-CN", 1024, 768, marks=pytest.mark.bench),
+        ("en", 360, 800),
+        ("zh-CN", 1024, 768),
     ],
 )
 def test_every_flow_is_walked_at_twice_the_text_size(
