@@ -15,7 +15,7 @@ const EIGHT = [
   ["sdnn", (f) => f.sdnn_ms !== null && [whole(f.sdnn_ms), "ms"]],
   ["longest_rr", (f) => f.longest_rr && [round(f.longest_rr[0] / 1000, 2), "s"]],
   ["analysable", (f) => [round(f.analysable_pct, 1), "%"]],
-  ["edited", (f) => [round(f.edited_pct, f.edited_pct > 0 && f.edited_pct < 0.1 ? 2 : 1), "%"]],
+  ["edited", (f) => [f.edited_pct > 0 && f.edited_pct < 0.1 ? "<0.1" : round(f.edited_pct, 1), "%"]],
 ];
 
 /** Draw the eight; grey while an edit is being counted. */

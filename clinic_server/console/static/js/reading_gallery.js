@@ -110,6 +110,9 @@ export class Gallery {
     const { day } = this;
     for (const one of this.cells) {
       one.strip = new Strip(one.cell.querySelector(".strip"), { heightMm: CELL_MM, clock: false });
+      one.strip.resize(); // the paper is there before the trace
+    }
+    for (const one of this.cells) {
       const wide = one.strip.seconds(25) * day.fs;
       const { beat, first, end } = one.item;
       const middle = beat ?? (end - first < wide * 0.7 ? (first + end) / 2 : first - BEFORE_S * day.fs + wide / 2);
