@@ -25,6 +25,8 @@ from sensors.wear import SignalCheck
 LINK_S = 45.0
 """Finding, bonding and proving the code take a scan and a few seconds each."""
 LOOK_S = 0.25
+NEAR_DBM, ROOM_DBM = -65, -85
+"""About an arm's length, and a few steps, of a radio on the skin."""
 
 
 def refusal_words(ui: Ui, code: str) -> str:
@@ -181,12 +183,17 @@ def _trouble(ui: Ui, words: str) -> ft.Control:
     return card(text(ui, words, BODY, bold=True), ground="care-tint", edge="care")
 
 
+def _distance(rssi_dbm: int) -> str:
+    """Say in a word how near a patch seems: decibels mean nothing to its wearer."""
+    return "near" if rssi_dbm >= NEAR_DBM else "room" if rssi_dbm >= ROOM_DBM else "far"
+
+
 def _found(ui: Ui, one: Found, pick: Callable[[], Awaitable[None]] | None) -> ft.Control:
     return card(
         text(ui, one.serial, BODY, bold=True, line=1.2),
         text(
             ui,
-            ui.t("pair.near", model=one.model, dbm=one.rssi_dbm),
+            ui.t(f"pair.{_distance(one.rssi_dbm)}", model=one.model),
             SECONDARY,
             color="ink2",
         ),

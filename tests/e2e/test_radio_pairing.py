@@ -127,7 +127,7 @@ def gateway(folder: Path, radio_port: int, locale: str) -> Iterator[str]:
             yield f"{web}/patient/bed1"
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def shot(screen: Screen, name: str) -> None:
