@@ -18,13 +18,13 @@ import numpy as np
 
 from app import web
 from app.errors import AppError, BadConfig
+from app.keeping import keep_running
 from app.patches import PatchSpec, Surroundings
 from app.phone import Phone, PhoneConfig, utc_now
 from app.settings import Settings
 from app.virtual_room import VirtualRoom
 from clinic_server.wire.enrolment import IssuedUnit
 
-RESTART_S = 2.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -72,20 +72,6 @@ def _phone(entry: dict[str, object]) -> PhoneConfig:
     )
 
 
-async def _keep_running(phone: Phone) -> None:
-    """Start a phone again after a fault: one phone never stops the others.
-
-    One of the three places that catch everything; the fault is logged and reported.
-    """
-    while True:
-        try:
-            await phone.run()
-        except Exception:  # noqa: BLE001 (named edge: the job runner)
-            phone.faults += 1
-            _LOG.exception("phone %s failed, starts again", phone.config.id)
-        await asyncio.sleep(RESTART_S)
-
-
 async def run_phones(
     configs: list[PhoneConfig],
     settings: Settings,
@@ -112,7 +98,7 @@ async def run_phones(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    tasks = [asyncio.create_task(_keep_running(phone)) for phone in phones]
+    tasks = [asyncio.create_task(keep_running(phone)) for phone in phones]
     if web_port is not None:
         tasks.append(asyncio.create_task(web.serve(phones, settings, host, web_port, stop)))
     if beside is not None:

@@ -13,13 +13,12 @@ from pathlib import Path
 import flet as ft
 import numpy as np
 
-from app.errors import AppError
 from app.handset import Handset
+from app.keeping import keep_running
 from app.main import open_page
 from app.patches import RadioRoom
 from app.phone import Phone, PhoneConfig, utc_now
 from app.ports import Device, NoDevice, Reach
-from app.repeater import RETRY_S
 from app.settings import Settings
 from sensors.ble import BleScanner
 from sensors.scanned_patch import SCAN_S, Listener
@@ -46,7 +45,7 @@ class Standalone:
         """Show the app; the phone starts with the first page."""
         if self._phone is None:
             self._phone = self._make()
-            self._running = asyncio.create_task(self._keep(self._phone))
+            self._running = asyncio.create_task(keep_running(self._phone))
         device = device_of(page)
         self._phone.device = device
         if isinstance(device, Handset):
@@ -58,15 +57,6 @@ class Standalone:
         room = RadioRoom(Listener(BleScanner(now=utc_now, rng=rng), SCAN_S))
         config = PhoneConfig(id=ID, name="", patch=None, pair=False)
         return Phone(config, self._settings, room, utc_now, rng)
-
-    async def _keep(self, phone: Phone) -> None:
-        """Start it again after trouble with files or patch: the wearer sees which."""
-        while True:
-            try:
-                await phone.run()
-            except* AppError as errors:
-                _LOG.warning("starts again: %s", errors.exceptions)
-            await asyncio.sleep(RETRY_S)
 
 
 def device_of(page: ft.Page) -> Device:

@@ -30,7 +30,7 @@ NAMED_EDGES = {
     "clinic_server/ticks.py": "the runner of ticks",
     "clinic_server/analysis/live.py": "the runner of the live analysis",
     "clinic_server/ingest/writer.py": "the writer: a bad item fails alone",
-    "app/headless.py": "the runner of phones",
+    "app/keeping.py": "the runner of phones",
 }
 
 
