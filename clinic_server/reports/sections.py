@@ -7,6 +7,7 @@ what could not be assessed keeps its row and says why.
 from typing import Any
 
 from clinic_server.reports.document import Json, Say, Section, Table, cells, pick
+from clinic_server.reports.sections_episodes import episodes
 from clinic_server.reports.sections_waves import qt, st
 from clinic_server.wire.diary import Symptom
 
@@ -390,6 +391,6 @@ def all_sections(say: Say, r: Result) -> list[Section]:
     """Give the sections in their order, without those that have nothing to say."""
     makers = (
         heart_rate, ventricular, supraventricular, fibrillation, pauses, variability,
-        autonomic, qt, st, rhythm, pacing, symptoms, quality, hourly, passport,
+        autonomic, qt, st, rhythm, episodes, pacing, symptoms, quality, hourly, passport,
     )  # fmt: skip
     return [section for maker in makers if (section := maker(say, r)) is not None]

@@ -11,6 +11,7 @@ from analytics.vocabulary import Rhythm
 from clinic_server.cli import main
 from clinic_server.i18n import catalogue
 from clinic_server.reports.document import Say
+from clinic_server.reports.sections_episodes import UNSAID, episodes, why
 from clinic_server.reports.strips import draw
 
 LOCALES = ("zh_CN", "en")
@@ -28,6 +29,48 @@ def test_every_statement_reason_and_rhythm_has_words(locale):
     wanted += [f"reports.reason.{reason.value}" for reason in Reason]
     wanted += [f"reports.rhythm.{rhythm.value}" for rhythm in Rhythm]
     assert [code for code in wanted if code not in words] == []
+
+
+def episode(name, **evidence):
+    return {
+        "rhythm": name,
+        "onset": {"sample": 0, "elapsed_s": 90.0, "at": None},
+        "duration_s": 12.0,
+        "beats": 20,
+        "mean_bpm": 101.6,
+        "confidence": 0.834,
+        "evidence": evidence,
+    }
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_rhythm_says_why_in_plain_words(locale):
+    for name in {rhythm.value for rhythm in Rhythm} - UNSAID:
+        for evidence in ({}, {"type_1": 1.0}, {"two_to_one": 1.0}, {"beats": 3.0}):
+            text = why(say(locale), episode(name, **evidence))
+            assert "reports." not in text
+            assert "{" not in text
+
+
+def test_the_reason_carries_the_measured_values():
+    dropped = {"type_1": 1.0, "dropped": 3.0, "pr_fall_ms": 62.4}
+    assert why(say(), episode("BII", **dropped)).startswith(
+        "3\u00a0P waves without a QRS; PR 62\u00a0ms longer"
+    )
+    pause = {"rr_ms": 2480.0, "cause_sa_block": 1.0}
+    assert why(say(), episode("PAUSE", **pause)).startswith("2,480\u00a0ms between")
+    af = {"rr_irregularity": 0.137, "ectopy_share": 0.021}
+    assert "14\u00a0% change" in why(say(), episode("AFIB", **af))
+
+
+def test_the_three_longest_episodes_of_a_rhythm_are_listed_with_their_certainty():
+    many = [episode("VT", beats=4.0, rate_bpm=150.0)] * 5 + [episode("N")]
+    section = episodes(say(), {"rhythm": {"episodes": many}})
+    assert section is not None
+    assert section.table is not None
+    assert [row[0] for row in section.table.rows] == ["VT"] * 3
+    assert section.table.rows[0][3:5] == ["102", "83\u00a0%"]
+    assert episodes(say(), {"rhythm": {"episodes": [episode("N")]}}) is None
 
 
 def test_a_sentence_says_its_numbers_with_their_decimals():
