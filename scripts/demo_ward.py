@@ -195,6 +195,7 @@ def _patients(
             drugs=drugs,
             lvef_pct=lvef,
             has_pacemaker="起搏器" in procedure,
+            pacemaker_lower_bpm=50 if "起搏器" in procedure else None,
             discharged_on=now.date(),
         )
         made.append(patients.admit(session, nurse, fields, now))

@@ -11,6 +11,7 @@ from clinic_server.notify import service as notify_service
 from clinic_server.patients import service as patients_service
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Staff
+from clinic_server.staff.sites import all_sites
 
 AT = time(7, 30)
 WITHIN = timedelta(hours=4)
@@ -34,7 +35,13 @@ def sweep(session: Session, now: datetime, zone: ZoneInfo) -> int:
         _digest(session, person, here.date(), now)
         for person in staff_service.physicians(session)
     )
-    for person in staff_service.on_duty(session, now).values():
+    sites = [None, *(site.id for site in all_sites(session))]
+    on_duty = {
+        person.id: person
+        for site in sites
+        for person in staff_service.on_duty(session, now, site).values()
+    }
+    for person in on_duty.values():
         owed += len(
             notify_service.owe_outside(
                 session,

@@ -111,13 +111,17 @@ def _fill(session: Session, alarm: Alarm, role: str, duty: dict[int, Staff]) -> 
         if alarm.patient_id is None:
             return []
         patient = patients_service.patient_of_record(session, alarm.patient_id)
-        return [staff_service.staff_by_id(session, patient.attending_id)]
+        attending = staff_service.staff_by_id(session, patient.attending_id)
+        # one who has left answers no more: the step falls to whoever is on duty
+        return [attending] if attending.active else []
     if role.startswith("duty:"):
         person = duty.get(int(role.removeprefix("duty:")))
         return [person] if person else []
     if role == "nurse":
         return [person for person in duty.values() if person.role is Role.NURSE]
-    return []  # call_list is telephone numbers, admin is on the screen
+    if role == "admin":
+        return staff_service.administrators(session)
+    return []  # call_list is telephone numbers
 
 
 def _notify(session: Session, alarm: Alarm, change: Change, now: datetime) -> None:

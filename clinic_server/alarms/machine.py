@@ -85,7 +85,11 @@ class Acknowledge:
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """Responsibility is offered to ``to``, who must acknowledge in turn."""
+    """Responsibility is offered to ``to``, who must acknowledge in turn.
+
+    What nobody holds is offered beside the escalation, never instead of it: offering it
+    again and again postpones nobody's call.
+    """
 
     by: int
     to: int
@@ -124,7 +128,10 @@ class Clear:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """The same rule fired again within its re-arm time; ``worse`` re-opens."""
+    """The same rule fired again within its re-arm time; ``worse`` re-opens.
+
+    What was acknowledged, decided or closed was judged by what was known then.
+    """
 
     detail: Mapping[str, Any]
     worse: bool = False
@@ -193,6 +200,7 @@ def apply(state: AlarmState, action: Action, now: datetime) -> Answer:
     ------
     Conflict
         The state forbids it: ``alarms.closed``, ``alarms.already_acknowledged``,
+        ``alarms.already_decided``,
         ``alarms.close_needs_decision``, ``alarms.close_needs_reached``.
     Unprocessable
         ``alarms.no_snooze_emergency``, ``alarms.snooze_too_long``,
@@ -313,6 +321,9 @@ def _(action: HandOver, state: AlarmState, now: datetime) -> Answer:
     _refuse_closed(state)
     if is_acknowledged(state, now) and state.acknowledged_by != action.by:
         raise Conflict("alarms.already_acknowledged", by=state.acknowledged_by)
+    handed = Change("handed_over", action.by, {"to": action.to})
+    if state.ack_until is None:
+        return state, (handed,)
     due = now + timedelta(seconds=HAND_OVER_S[state.tier])
     state = replace(
         state,
@@ -322,7 +333,7 @@ def _(action: HandOver, state: AlarmState, now: datetime) -> Answer:
         notified_step=0,
         next_step_at=due if state.policy and not is_handled(state) else None,
     )
-    return state, (Change("handed_over", action.by, {"to": action.to}),)
+    return state, (handed,)
 
 
 @_apply.register
@@ -339,13 +350,15 @@ def _(action: Snooze, state: AlarmState, now: datetime) -> Answer:
 @_apply.register
 def _(action: Decide, state: AlarmState, now: datetime) -> Answer:
     _refuse_closed(state)
-    first = state.decided_at is None
+    if state.decided_at is not None:
+        # two at once, or a page that lost its answer: the patient gets one
+        raise Conflict("alarms.already_decided", by=state.decided_by)
     state = replace(
         state,
         # deciding is taking responsibility: the decider acknowledges with it
         acknowledged_at=state.acknowledged_at or now,
         acknowledged_by=state.acknowledged_by or action.by,
-        decided_at=state.decided_at if not first else now,
+        decided_at=now,
         decided_by=action.by,
         answered_at=now,
         read_at=None,
@@ -389,7 +402,7 @@ def _(action: Repeat, state: AlarmState, now: datetime) -> Answer:
         if state.closed_at is None:
             state = replace(state, cleared_at=None)
         return state, (grouped,)
-    if not is_handled(state):
+    if not is_handled(state) and state.ack_until is None:
         state = replace(state, cleared_at=None)
         if state.snoozed_until is None:
             return state, (grouped,)

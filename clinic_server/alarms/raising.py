@@ -11,7 +11,7 @@ from clinic_server.alarms.candidate import Candidate
 from clinic_server.alarms.catalogue import RULES, Rule, policy_for
 from clinic_server.alarms.escalation import advance
 from clinic_server.alarms.log import act, append, is_synthetic
-from clinic_server.alarms.machine import Change, Clear, Repeat
+from clinic_server.alarms.machine import FALSE_FINDINGS, Change, Clear, Repeat
 from clinic_server.alarms.models import Alarm, AlarmEvent, Tier
 from clinic_server.patients import service as patients_service
 from clinic_server.patients.models import CaseVerb
@@ -24,6 +24,9 @@ WORSE_FACTOR = 1.25
 """A repeat this much more severe re-opens what was decided or closed."""
 SAME_EVENT_S = 5.0
 """Two findings of one rule closer than this are one event seen twice (replay, backlog)."""
+STRIKES, STRIKES_WITHIN = 3, timedelta(days=1)
+"""So often a finding that is no Emergency must be judged false before its repeats are only
+counted on the last card; none is dropped."""
 UPDATE_S, UPDATE_SHARE = 5.0, 0.1
 """New numbers of a running alarm are told after this much, or this share of its age."""
 LATE = timedelta(minutes=5)
@@ -258,7 +261,25 @@ def _card(session: Session, alarm: Alarm, rule: Rule) -> Alarm | None:
         return card
     # a new Emergency is never filed under one that a person has ended
     fresh = alarm.tier is Tier.EMERGENCY or card.outcome == "recovered"
+    # nor anything under what was no event of the heart, until that has become a habit
+    fresh |= card.adjudication in FALSE_FINDINGS and not _struck_out(session, alarm)
     return None if fresh else card
+
+
+def _struck_out(session: Session, alarm: Alarm) -> bool:
+    """Say whether people have found this finding false again and again within a day."""
+    found = session.exec(
+        select(func.count())
+        .select_from(Alarm)
+        .where(
+            Alarm.patient_id == alarm.patient_id,
+            Alarm.rule == alarm.rule,
+            Alarm.code == alarm.code,
+            col(Alarm.adjudication).in_(FALSE_FINDINGS),
+            col(Alarm.onset_at) > alarm.onset_at - STRIKES_WITHIN,
+        )
+    ).one()
+    return found >= STRIKES
 
 
 def _join(session: Session, card: Alarm, alarm: Alarm, now: datetime) -> None:

@@ -78,7 +78,11 @@ def stay(reader: Reader, patient: Patient, now: datetime) -> str:
 
 
 def title(reader: Reader, view: AlarmView) -> str:
-    """Say what happened, first words first."""
+    """Say what happened, first words first; of a call for help what was said with it."""
+    said = [f"care.symptom_{one}" for one in view.evidence.get("symptoms", ())]
+    if view.code == "alarms.sos" and said:
+        what = reader.say("common.list_comma").join(map(reader.say, said))
+        return reader.say("console.sos_with", what=what)
     return title_of(reader, view.code, view.params)
 
 

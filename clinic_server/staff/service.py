@@ -256,6 +256,12 @@ def on_duty(
     return {duty.step: staff for duty, staff in rows}
 
 
+def administrators(session: Session) -> list[Staff]:
+    """Give those who look after the plant itself, of every site."""
+    query = select(Staff).where(Staff.role == Role.ADMIN, col(Staff.active).is_(True))
+    return list(session.exec(query.order_by(col(Staff.id))))
+
+
 def set_duty(
     session: Session,
     *,

@@ -8,7 +8,9 @@ from playwright.sync_api import Browser, expect
 from sqlmodel import select
 
 from clinic_server.alarms import service as alarms
-from clinic_server.alarms.models import AdviceRow, Alarm, AlarmEvent
+from clinic_server.alarms.models import Adjudication, AdviceRow, Alarm, AlarmEvent
+from clinic_server.staff import service as staff_service
+from clinic_server.wire.care import Opinion
 from tests.e2e.console_world import CLIPPED, Ward, look, ward_in
 
 pytestmark = pytest.mark.e2e
@@ -95,6 +97,60 @@ def test_adjudication_waits_for_an_undo_and_closing_asks_for_it(
     expect(page.locator("#problem")).to_have_text("结束之前请先判定。")
     with ward.db.read() as session:
         assert session.get_one(Alarm, alarm_id).closed_at is None
+    context.close()
+
+
+def test_closing_an_emergency_asks_for_what_it_owes_and_an_enter_too_many_says_nothing(
+    browser: Browser, ward: Ward
+) -> None:
+    alarm_id = ward.raise_vt(ward.admit("李秀英"))
+    now = datetime.now(UTC)
+    with ward.db.write() as session:
+        doctor = staff_service.staff_by_id(session, ward.physician_id)
+        text = "请现在去最近的急诊。"
+        alarms.decide_and_advise(
+            session, doctor, alarm_id, Opinion.EMERGENCY_NOW, None, text, now
+        )
+        alarms.adjudicate(session, doctor, alarm_id, Adjudication.TRUE, now)
+    context, looker = look(browser, ward)
+    page = looker.page
+    looker.sign_in(path=f"/console/alarms/{alarm_id}")
+    page.click(".ack-box summary")
+    page.click('[data-close="treated"]')
+    expect(page.locator("dialog h2")).to_have_text("登记危急值")
+    page.keyboard.type("王建国")
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog h2")).to_have_text("已联系到患者？")
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog")).to_have_count(0)
+    with ward.db.read() as session:
+        kinds = [event.kind for event in alarms.events_of(session, alarm_id)]
+        assert "critical_value" in kinds
+        assert "closed" not in kinds
+    page.click(".ack-box summary")
+    page.click('[data-close="treated"]')
+    page.click("dialog button[type=submit]")
+    expect(page.locator(".ack-box")).to_contain_text("已结束")
+    context.close()
+
+
+def test_what_another_has_in_hand_is_taken_over_by_its_button_and_not_by_a_key(
+    browser: Browser, ward: Ward
+) -> None:
+    alarm_id = ward.raise_vt(ward.admit("李秀英"))
+    with ward.db.write() as session:
+        other = next(p for p in staff_service.physicians(session) if p.username == "wang")
+        alarms.acknowledge(session, other, alarm_id, datetime.now(UTC))
+    context, looker = look(browser, ward)
+    page = looker.page
+    looker.sign_in()
+    card = page.locator(f'[data-alarm="{alarm_id}"]')
+    page.keyboard.press("a")
+    expect(card.locator(".state")).to_contain_text("王建国")
+    card.locator("button.ack").click()
+    expect(card.locator(".state")).to_contain_text("张敏")
+    with ward.db.read() as session:
+        assert session.get_one(Alarm, alarm_id).acknowledged_by == ward.physician_id
     context.close()
 
 

@@ -21,6 +21,7 @@ from clinic_server.notify.models import OutboxMessage
 from clinic_server.recordings import service as recordings
 from clinic_server.recordings.models import SegmentConflict
 from clinic_server.staff import service as staff_service
+from clinic_server.staff.models import Site
 from clinic_server.wire.ecg import RecordingCreate
 from tests import factories as make
 
@@ -141,6 +142,25 @@ def test_who_is_on_duty_is_tried_through_every_channel(world: World) -> None:
     tried = world.outbox("notify.duty_test")
     assert {m.channel for m in tried} == {"sms", "mail"}
     assert {m.staff_id for m in tried} == {world.doctor.id}
+
+
+def test_who_is_on_duty_for_one_site_only_is_tried_too(world: World) -> None:
+    with world.db.write() as session:
+        site = Site(name="东院", created_at=MORNING)
+        session.add(site)
+        session.flush()
+        there = make.make_staff(session, "there", now=MORNING, site_id=site.id)
+        staff_service.set_duty(
+            session,
+            staff_id=there.id or 0,
+            step=1,
+            starts_at=MORNING - timedelta(hours=1),
+            ends_at=MORNING + timedelta(hours=12),
+            now=MORNING,
+        )
+    world.sweep(MORNING)
+    tried = {message.staff_id for message in world.outbox("notify.duty_test")}
+    assert tried == {world.doctor.id, there.id}
 
 
 def test_a_server_that_comes_back_late_tells_it_but_not_in_the_afternoon(

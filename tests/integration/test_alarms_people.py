@@ -16,7 +16,7 @@ from sqlmodel import SQLModel, col, select
 import clinic_server.tables  # noqa: F401 - every table
 from clinic_server.alarms import delivery, escalation, log, service, thresholds, watchdog
 from clinic_server.alarms.machine import Clear
-from clinic_server.alarms.models import Adjudication, Alarm, AlarmEvent
+from clinic_server.alarms.models import Adjudication, AdviceRow, Alarm, AlarmEvent
 from clinic_server.bus import Bus
 from clinic_server.db import Database
 from clinic_server.devices.models import Issue, PhoneState
@@ -385,6 +385,66 @@ def test_taking_over_names_who_had_it_and_never_happens_by_the_way(world: World)
     assert (last.actor_id, last.detail["instead_of"]) == (other.id, world.attending.id)
 
 
+def test_handing_over_what_nobody_holds_postpones_no_call(world: World) -> None:
+    alarm_id = world.raise_("E2")
+    for _ in range(6):
+        world.do(service.hand_over, world.first, alarm_id, world.second.id)
+        world.pass_time(world.now + timedelta(minutes=1), every_s=5)
+    assert after(world, alarm_id) == [0, 120, 300]
+
+
+def test_something_worse_rings_although_somebody_has_it_in_hand(world: World) -> None:
+    card = world.raise_("U1", "alarms.nsvt", evidence={"severity": 5.0})
+    world.do(service.acknowledge, world.attending, card)
+    world.now += timedelta(minutes=1)
+    world.raise_("U1", "alarms.nsvt", key="same", evidence={"severity": 5.5})
+    assert world.alarm(card).acknowledged_by == world.attending.id
+    world.raise_("U1", "alarms.nsvt", key="worse", evidence={"severity": 9.0})
+    assert world.alarm(card).acknowledged_by is None
+    assert len(after(world, card)) == 2
+    assert len(world.events(card, "reopened")) == 1
+
+
+def test_two_answers_at_once_are_one(world: World) -> None:
+    card = world.raise_("U1", "alarms.nsvt")
+
+    def decide(person: Staff) -> None:
+        world.do(
+            service.decide_and_advise,
+            person,
+            card,
+            opinion=Opinion.OBSERVE,
+            within_days=None,
+            text="继续观察",
+        )
+
+    decide(world.attending)
+    with pytest.raises(Conflict) as refused:
+        decide(world.first)
+    assert refused.value.code == "alarms.already_decided"
+    with world.db.read() as session:
+        assert len(session.exec(select(AdviceRow)).all()) == 1
+
+
+def test_what_was_found_false_hides_nothing_before_the_third_time(world: World) -> None:
+    cards = []
+    for i in range(3):
+        card = world.raise_("U1", "alarms.nsvt", key=f"false{i}")
+        assert card, "a finding after a false one is a new one"
+        cards.append(card)
+        world.do(service.adjudicate, world.attending, card, Adjudication.NOISE)
+        world.do(service.close, world.attending, card, "false_alarm")
+        world.now += timedelta(minutes=5)
+    assert not world.raise_("U1", "alarms.nsvt", key="fourth")
+    assert world.alarm(cards[-1]).repeats == 2, "counted, not dropped"
+    emergencies = []
+    for i in range(4):
+        emergencies.append(world.raise_("E2", "alarms.vt", key=f"e{i}"))
+        world.do(service.adjudicate, world.attending, emergencies[-1], Adjudication.NOISE)
+        world.do(service.close, world.attending, emergencies[-1], "false_alarm")
+    assert all(emergencies), "never of an Emergency"
+
+
 def test_something_worse_ends_a_pause_of_reminders(world: World) -> None:
     card = world.raise_("U1", "alarms.nsvt", evidence={"severity": 5.0})
     until = world.now + timedelta(hours=4)
@@ -519,6 +579,27 @@ def test_reaching_a_connected_console_counts_as_notified_once(world: World) -> N
             )
             assert reached == fresh
     assert world.alarm(alarm_id).notified_at == world.now
+
+
+def test_a_fault_of_the_plant_calls_who_looks_after_it(world: World) -> None:
+    with world.db.write() as session:
+        keeper = make.make_staff(session, "keeper", Role.ADMIN)
+        gone = make.make_staff(session, "gone", Role.ADMIN)
+        gone.active = False
+        session.add(gone)
+    alarm_id = world.raise_("T5", "alarms.canary_missing", patient_id=None)
+    called = {person for _, person in world.called(alarm_id)}
+    assert called == {keeper.id, world.first.id}
+
+
+def test_an_attending_who_has_left_is_not_what_an_alarm_waits_for(world: World) -> None:
+    with world.db.write() as session:
+        attending = session.get_one(Staff, world.attending.id)
+        attending.active = False
+        session.add(attending)
+    alarm_id = world.raise_("U2", "alarms.af_new")
+    on_duty = {world.first.id, world.second.id, world.head.id}
+    assert {person for _, person in world.called(alarm_id)} == on_duty
 
 
 def test_the_patient_is_asked_first_and_the_desk_after_an_hour(world: World) -> None:

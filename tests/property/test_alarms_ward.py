@@ -40,6 +40,14 @@ from tests import factories as make
 T0 = datetime(2026, 11, 23, 15, 50, tzinfo=UTC)
 """Ten minutes before midnight in the clinic."""
 RULES = ("E1", "E2", "E10", "U1", "U5", "D1")
+KINDS = {
+    "acknowledge": "acknowledged",
+    "take_over": "acknowledged",
+    "hand_over": "handed_over",
+    "snooze": "snoozed",
+    "decide": "decided",
+    "close": "closed",
+}
 PEOPLE = (1, 2)
 PATIENTS = (1, 2)
 
@@ -147,7 +155,9 @@ class Ward(RuleBasedStateMachine):
     @rule(
         alarm=alarms,
         by=st.sampled_from(PEOPLE),
-        what=st.sampled_from(["acknowledge", "hand_over", "snooze", "decide", "close"]),
+        what=st.sampled_from(
+            ["acknowledge", "take_over", "hand_over", "snooze", "decide", "close"]
+        ),
         dies=st.booleans(),
     )
     def somebody_acts(self, alarm: int, by: int, what: str, dies: bool) -> None:
@@ -155,6 +165,10 @@ class Ward(RuleBasedStateMachine):
             person = staff_service.staff_by_id(session, by)
             if what == "acknowledge":
                 return service.acknowledge(session, person, alarm, self.now)
+            if what == "take_over":
+                return service.acknowledge(
+                    session, person, alarm, self.now, instead_of=3 - by
+                )
             if what == "hand_over":
                 return service.hand_over(session, person, alarm, 3 - by, self.now)
             if what == "snooze":
@@ -169,9 +183,7 @@ class Ward(RuleBasedStateMachine):
             )
 
         if self.act(do, dies):
-            kind = {"acknowledge": "acknowledged", "hand_over": "handed_over"}.get(what)
-            kind = kind or {"snooze": "snoozed", "decide": "decided"}.get(what, "closed")
-            self.acted.add((f"{alarm}:{kind}", by))
+            self.acted.add((f"{alarm}:{KINDS[what]}", by))
 
     @rule(minutes=st.sampled_from([0, 1, 2, 5, 15, 30, 300]), dies=st.booleans())
     def time_passes(self, minutes: int, dies: bool) -> None:
@@ -226,8 +238,14 @@ class Ward(RuleBasedStateMachine):
             policies = {a.id: a.policy for a in session.exec(select(Alarm))}
             events = session.exec(select(AlarmEvent).order_by(col(AlarmEvent.id))).all()
         last: dict[int, tuple[int, datetime]] = {}
+        held: set[int] = set()
         for event in events:
-            if event.kind in ("ack_expired", "handed_over", "reopened"):
+            if event.kind == "acknowledged":
+                held.add(event.alarm_id)
+            # what nobody holds is handed over beside the escalation, which goes on
+            offered = event.kind == "handed_over" and event.alarm_id not in held
+            if event.kind in ("ack_expired", "handed_over", "reopened") and not offered:
+                held.discard(event.alarm_id)
                 last.pop(event.alarm_id, None)
             if event.kind != "notified":
                 continue

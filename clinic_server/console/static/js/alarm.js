@@ -120,7 +120,7 @@ const OWED = {
     t("console.reached_ask"), t("console.reached_yes"),
     () => finish({ ...body, patient_reached: true }),
     h("p", { class: "sec", text: t("console.reached_else") }),
-  ),
+  ).querySelector("button[type=button]").focus(), // an Enter pressed twice says nothing
   "alarms.close_needs_call": () => $("[data-call]")?.focus(),
 };
 
@@ -248,6 +248,7 @@ function ask(title, action, run, ...fields) {
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
+  return dialog;
 }
 
 // ---- the events of a group, and what was done ----

@@ -84,7 +84,7 @@ export function drawCalm(root, nowMs) {
     sentence = t("console.calm_silent", { n: silent });
   }
   say($("[data-calm-sentence]", root), sentence);
-  let why = "console.calm_why_not";
+  let why = rows.every((row) => row.ok) ? "console.calm_why_silent" : "console.calm_why_not";
   if (proven && oldest === null) why = "console.calm_why_nobody";
   else if (proven) why = facts.proofs.canary ? "console.calm_why" : "console.calm_why_no_canary";
   say($("[data-calm-why]", root), t(why));
