@@ -5,6 +5,7 @@ frame: ``base.html`` (console). Escaping is always on. Pages hold no inline scri
 ``style`` attribute, so that the content security policy needs no exception.
 """
 
+import hashlib
 from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -23,21 +24,36 @@ STATIC_FOLDER = _HERE / "console" / "static"
 STATIC_PATH = "/static"
 THEME_COOKIE = "theme"
 THEMES = ("light", "dark")
+SIGNS = "marks.svg"
 
 
 class FreshStaticFiles(StaticFiles):
-    """Static files a browser must ask about every time: an old script is a risk here."""
+    """Static files a browser must ask about every time: an old script is a risk here.
+
+    The signs are named by what is in them and kept: a page that has lost the server must
+    still be able to draw the sign that says so.
+    """
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Add ``Cache-Control: no-cache`` (the ETag keeps the answer short)."""
         response = await super().get_response(path, scope)
-        response.headers["Cache-Control"] = "no-cache"
+        kept = path == SIGNS and bool(scope.get("query_string"))
+        response.headers["Cache-Control"] = (
+            "max-age=31536000, immutable" if kept else ("no-cache")
+        )
         return response
 
 
 def static_files() -> StaticFiles:
     """Make the application to mount at `STATIC_PATH`."""
     return FreshStaticFiles(directory=STATIC_FOLDER)
+
+
+@cache
+def sprite() -> str:
+    """Give the address of the signs; it changes with what is in them."""
+    digest = hashlib.sha256((STATIC_FOLDER / SIGNS).read_bytes()).hexdigest()
+    return f"{STATIC_PATH}/{SIGNS}?{digest[:12]}"
 
 
 @cache
@@ -76,6 +92,7 @@ def fill(name: str, locale: str, context: Mapping[str, object]) -> str:
                 "lang": locale.replace("_", "-"),
                 "words": partial(words, locale),
                 "static": STATIC_PATH,
+                "sprite": sprite(),
                 **context,
             }
         )

@@ -322,7 +322,7 @@ def _(action: HandOver, state: AlarmState, now: datetime) -> Answer:
     if is_acknowledged(state, now) and state.acknowledged_by != action.by:
         raise Conflict("alarms.already_acknowledged", by=state.acknowledged_by)
     handed = Change("handed_over", action.by, {"to": action.to})
-    if state.ack_until is None:
+    if state.ack_until is None and not is_handled(state):
         return state, (handed,)
     due = now + timedelta(seconds=HAND_OVER_S[state.tier])
     state = replace(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -153,3 +154,15 @@ def test_what_was_done_is_noted_for_whoever_looks_next(
     assert doctor.post(f"{path}/note", json={"text": "女儿在路上"}).status_code == 200
     assert note() == "女儿在路上"
     assert doctor.post(f"{path}/note", json={"text": "  "}).status_code == 422
+
+
+def test_signs_are_kept_by_the_browser_and_scripts_are_asked_for(
+    clinic: Clinic, ward: Ward
+) -> None:
+    """A page that has lost the server must still draw the sign that says so."""
+    doctor = clinic.sign_in("zhang")
+    found = re.search(r'data-sprite="([^"]+)"', doctor.get("/console").text)
+    assert found is not None
+    assert "immutable" in doctor.get(found[1]).headers["cache-control"]
+    for path in (found[1].partition("?")[0], "/static/js/dom.js"):
+        assert doctor.get(path).headers["cache-control"] == "no-cache"

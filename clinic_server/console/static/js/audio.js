@@ -1,7 +1,7 @@
 // When to sound: the highest calling alarm, pauses, a silent browser.
 
 import { alarms, all, calling } from "./alarms.js";
-import { $, h, icon, say } from "./dom.js";
+import { SPRITE, $, h, icon, say } from "./dom.js";
 import { bar } from "./frame.js";
 import { blocked, burst, REPEAT_MS, softPulse, unblock } from "./sound.js";
 import { isLost, line } from "./stream.js";
@@ -35,7 +35,7 @@ function draw() {
   const paused = left > 0;
   status.classList.toggle("chip", paused);
   status.classList.toggle("dashed", paused);
-  $("use", status).setAttribute("href", `/static/marks.svg#${paused ? "bell-off" : "bell"}`);
+  $("use", status).setAttribute("href", `${SPRITE}#${paused ? "bell-off" : "bell"}`);
   say($("[data-audio]", status), paused
     ? narrow.matches ? countdown(left) : t("common.audio_paused", { left: countdown(left) })
     : t(narrow.matches ? "common.audio_on_short" : "common.audio_on"));

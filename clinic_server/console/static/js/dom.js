@@ -1,7 +1,7 @@
 // Elements without a framework. Text goes in as text; nothing is ever parsed as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
-const SPRITE = "/static/marks.svg";
+export const SPRITE = document.documentElement.dataset.sprite; // kept, also without a line
 
 /** Make an element: attributes by name, `text`, `on` for listeners, `data` for data-*. */
 export function h(tag, attributes = {}, ...children) {

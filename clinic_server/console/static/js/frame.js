@@ -1,7 +1,7 @@
 // The frame of every staff page: clock, line to the server, red bars, menus.
 
 import "./preferences.js";
-import { $, $$, h, icon, rich, say } from "./dom.js";
+import { SPRITE, $, $$, h, icon, rich, say } from "./dom.js";
 import { connect, isLost, line, silence, stoppedAt, tries } from "./stream.js";
 import { now } from "./time.js";
 import { span, t, timeOfDay } from "./words.js";
@@ -89,7 +89,7 @@ function drawConnection() {
 
 function setIcon(lost) {
   connection.querySelector("use").setAttribute(
-    "href", `/static/marks.svg#${lost ? "link-off" : "link"}`,
+    "href", `${SPRITE}#${lost ? "link-off" : "link"}`,
   );
 }
 
