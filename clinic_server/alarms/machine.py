@@ -237,9 +237,7 @@ def _(action: Sweep, state: AlarmState, now: datetime) -> Answer:
         )
     if state.snoozed_until is not None and state.snoozed_until <= now:
         changes.append(Change("snooze_ended"))
-        state = replace(
-            state, snoozed_until=None, next_step_at=now if state.policy else None
-        )
+        state = _awake(state, now)
     if state.ack_until is not None or state.snoozed_until is not None:
         return state, tuple(changes)
     state = _unstick(state, now)
@@ -247,6 +245,12 @@ def _(action: Sweep, state: AlarmState, now: datetime) -> Answer:
         state, notified = _step(state, now)
         changes.append(notified)
     return state, tuple(changes)
+
+
+def _awake(state: AlarmState, now: datetime) -> AlarmState:
+    """End a pause of reminders: the first are called again, nobody further on early."""
+    due = now if state.policy and state.ack_until is None else None
+    return replace(state, snoozed_until=None, notified_step=0, next_step_at=due)
 
 
 def _shorten(state: AlarmState, now: datetime) -> AlarmState:
@@ -407,8 +411,7 @@ def _(action: Repeat, state: AlarmState, now: datetime) -> Answer:
         if state.snoozed_until is None:
             return state, (grouped,)
         # reminders were paused for what was known then
-        due = now if state.policy and not is_acknowledged(state, now) else None
-        state = replace(state, snoozed_until=None, next_step_at=due)
+        state = _awake(state, now)
         return state, (grouped, Change("snooze_ended", None, dict(action.detail)))
     state = replace(
         state,

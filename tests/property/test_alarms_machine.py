@@ -75,9 +75,9 @@ class AlarmLife(RuleBasedStateMachine):
         elif change.kind in ("ack_expired", "snooze_ended", "handed_over", "reopened"):
             if change.kind == "handed_over" and self.holder is None:
                 return  # offered beside the escalation, which goes on
+            self.last_step = None
             if change.kind != "snooze_ended":
                 self.holder = None
-                self.last_step = None
         elif change.kind in ("acknowledged", "decided"):
             assert change.actor_id is not None
             self.holder = change.actor_id if self.holder is None else self.holder

@@ -48,6 +48,8 @@ KINDS = {
     "decide": "decided",
     "close": "closed",
 }
+AFRESH = ("ack_expired", "handed_over", "reopened", "snooze_ended")
+"""After these the first are called again."""
 PEOPLE = (1, 2)
 PATIENTS = (1, 2)
 
@@ -244,7 +246,7 @@ class Ward(RuleBasedStateMachine):
                 held.add(event.alarm_id)
             # what nobody holds is handed over beside the escalation, which goes on
             offered = event.kind == "handed_over" and event.alarm_id not in held
-            if event.kind in ("ack_expired", "handed_over", "reopened") and not offered:
+            if event.kind in AFRESH and not offered:
                 held.discard(event.alarm_id)
                 last.pop(event.alarm_id, None)
             if event.kind != "notified":
