@@ -8,13 +8,52 @@ the server was down in between, and nobody is called early.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import singledispatch
 from typing import Any
 
+from clinic_server.alarms.actions import (
+    Acknowledge,
+    Action,
+    Adjudicate,
+    Change,
+    Clear,
+    Close,
+    Decide,
+    HandOver,
+    Read,
+    Repeat,
+    Snooze,
+    Sweep,
+)
 from clinic_server.alarms.models import Adjudication, AlarmKind, Tier
 from clinic_server.errors import Conflict, Unprocessable
+
+__all__ = [
+    "ACK_MINUTES",
+    "FALSE_FINDINGS",
+    "HAND_OVER_S",
+    "MAX_SNOOZE",
+    "NOT_REACHED",
+    "Acknowledge",
+    "Action",
+    "Adjudicate",
+    "AlarmState",
+    "Answer",
+    "Change",
+    "Clear",
+    "Close",
+    "Decide",
+    "HandOver",
+    "Read",
+    "Repeat",
+    "Snooze",
+    "Sweep",
+    "apply",
+    "is_acknowledged",
+    "is_handled",
+]
 
 ACK_MINUTES = {Tier.EMERGENCY: 15, Tier.URGENT: 4 * 60, Tier.DAILY: 24 * 60}
 """How long an acknowledgement holds, by tier; a shorter time may be asked for."""
@@ -56,116 +95,6 @@ class AlarmState:
     repeats: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One row to append: what happened, by whom."""
-
-    kind: str
-    actor_id: int | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """Time has passed: expire, wake, escalate by at most one step."""
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledge:
-    """A person takes responsibility; ``minutes`` may only shorten the tier's time.
-
-    Somebody else's acknowledgement is taken over only by naming its holder: two who press
-    at once do not take it from each other.
-    """
-
-    by: int
-    minutes: int | None = None
-    instead_of: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HandOver:
-    """Responsibility is offered to ``to``, who must acknowledge in turn.
-
-    What nobody holds is offered beside the escalation, never instead of it: offering it
-    again and again postpones nobody's call.
-    """
-
-    by: int
-    to: int
-
-
-@dataclass(frozen=True, slots=True)
-class Snooze:
-    """No reminders for this rule and patient until then; never for an Emergency."""
-
-    by: int
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Decide:
-    """An opinion is written and sent to the patient."""
-
-    by: int
-    opinion: str
-    advice_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """The patient has opened the answer."""
-
-    reply: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Clear:
-    """The condition is gone."""
-
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """The same rule fired again within its re-arm time; ``worse`` re-opens.
-
-    What was acknowledged, decided or closed was judged by what was known then.
-    """
-
-    detail: Mapping[str, Any]
-    worse: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Adjudicate:
-    """A person says what it was."""
-
-    by: int
-    finding: Adjudication
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """A person ends it."""
-
-    by: int
-    outcome: str
-    patient_reached: bool | None = None
-
-
-Action = (
-    Sweep
-    | Acknowledge
-    | HandOver
-    | Snooze
-    | Decide
-    | Read
-    | Clear
-    | Repeat
-    | Adjudicate
-    | Close
-)
 Answer = tuple[AlarmState, tuple[Change, ...]]
 
 
