@@ -43,6 +43,7 @@ from clinic_server.wire.ecg import (
     sha256_hex,
 )
 from clinic_server.wire.enrolment import EnrolRequest, EnrolResponse
+from clinic_server.wire.erasure import ErasureStanding
 from clinic_server.wire.problem import Problem
 from clinic_server.wire.rehab import (
     RehabAsk,
@@ -252,6 +253,11 @@ class ClinicApi:
     async def traces(self) -> list[Trace]:
         """Return who looked at the wearer's data."""
         return await self._get(list[Trace], "GET", "/api/me/traces")
+
+    async def erasure(self, want: bool | None = None) -> ErasureStanding:
+        """Return where the request for erasure stands; True asks, False takes it back."""
+        verb = {None: "GET", True: "POST", False: "DELETE"}[want]
+        return await self._get(ErasureStanding, verb, "/api/me/erasure")
 
     async def helped(self, note: HelperNote) -> None:
         """Say what a relative did on this phone."""

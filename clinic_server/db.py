@@ -144,6 +144,21 @@ class Database:
             if synchronous != 2 or mode != "wal":
                 raise RuntimeError(f"unsafe SQLite: synchronous={synchronous} mode={mode}")
 
+    def empty_journal(self) -> bool:
+        """Move everything out of SQLite's write-ahead log and cut it to nothing.
+
+        Returns
+        -------
+        bool
+            False when a reader still needed it. Always True for PostgreSQL, whose log
+            is not ours to cut.
+        """
+        if not self.is_sqlite:
+            return True
+        with self._turn(), self.engine.connect() as connection:
+            busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        return not busy
+
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from clinic_server import problems, synthetic, templating
-from clinic_server.administration import audit_pages
+from clinic_server.administration import audit_pages, house_routes
 from clinic_server.administration import routes as administration_routes
 from clinic_server.alarms import routes as alarms_routes
 from clinic_server.alarms import routes_me as alarms_routes_me
@@ -48,6 +48,8 @@ from clinic_server.desk import statistics as desk_statistics
 from clinic_server.devices import routes as devices_routes
 from clinic_server.diary import routes as diary_routes
 from clinic_server.diary import service as diary_service
+from clinic_server.erasure import deleting as erasure_deleting
+from clinic_server.erasure import routes as erasure_routes
 from clinic_server.errors import NotFound
 from clinic_server.exports import routes as exports_routes
 from clinic_server.family import consent_routes
@@ -104,7 +106,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     console_stream.router,
     console_ecg.router,
     exports_routes.router,
+    erasure_routes.router,
     administration_routes.router,
+    house_routes.router,
     audit_pages.router,
     staff_routes.router,
     staff_factor_routes.router,
@@ -207,6 +211,7 @@ def create_app(
         _report_tick(reports),
         _reading_tick(reading),
         _PLACE_DIARY,
+        _SCRUB,
         wearers,
         replay,
         *canary,
@@ -255,6 +260,9 @@ def create_app(
 
 
 _PLACE_DIARY = Tick("diary.place", 10, in_session(diary_service.place_waiting))
+
+
+_SCRUB = Tick("erasure.scrub", 30, lambda app, now: erasure_deleting.scrub(app.db, now))
 
 
 _FORGET_CANARY = Tick("alarms.forget_canary", 3600, in_session(synthetic.sweep))

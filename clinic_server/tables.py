@@ -9,6 +9,7 @@ import clinic_server.consults.models
 import clinic_server.desk.models
 import clinic_server.devices.models
 import clinic_server.diary.models
+import clinic_server.erasure.models
 import clinic_server.family.models
 import clinic_server.notify.models
 import clinic_server.patients.models

@@ -287,7 +287,11 @@ def _loan_and_report(demo: "Demo", physician: Person, nurse: Person, steps: Step
             "serial": serial,
             "patient_id": nobody.id,
             "due_on": (date.today() + timedelta(days=14)).isoformat(),  # noqa: DTZ011
-            "charger": True,
+            "parts": [
+                {"name": "charger"},
+                {"name": "card"},
+                {"name": "electrodes", "count": 30, "lot": "DEMO-1"},
+            ],
             "terms_signed": True,
         },
     )

@@ -88,6 +88,14 @@ def make_unit(session: Session, serial: str = "AX-0001", now: datetime = NOW) ->
     return serial
 
 
+KIT = [
+    {"name": "charger"},
+    {"name": "card"},
+    {"name": "electrodes", "count": 30, "lot": "L2611-08"},
+]
+"""What a nurse hands over with a unit, as the desk sends it."""
+
+
 def issue_unit(
     session: Session,
     staff: Staff,

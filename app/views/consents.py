@@ -5,6 +5,7 @@ import functools
 
 import flet as ft
 
+from app.components.hooks import use_value
 from app.components.kit import (
     BODY,
     CARD_HEADLINE,
@@ -21,6 +22,7 @@ from app.components.kit import (
 from app.components.shell import shell
 from app.errors import Offline, ServerRefused
 from clinic_server.wire.consent import Purpose
+from clinic_server.wire.erasure import ErasureStanding
 
 
 @ft.component
@@ -44,7 +46,60 @@ def Consents(ui: Ui) -> ft.Control:
         title(ui, ui.t("consents.title"), back="me"),
         card(text(ui, ui.t("consents.how"), BODY)),
         *purposes(ui),
+        Erasure(ui),
     )
+
+
+def _unknown() -> ErasureStanding | None:
+    return None
+
+
+@ft.component
+def Erasure(ui: Ui) -> ft.Control:
+    """Ask the clinic to erase what it has: what goes, what a law keeps, then yes or no."""
+    standing, set_standing = use_value(_unknown)
+    sure, set_sure = ft.use_state(False)
+    failed, set_failed = ft.use_state(False)
+
+    async def say(want: bool | None) -> None:
+        try:
+            set_standing(await ui.phone.api.erasure(want))
+        except (Offline, ServerRefused):
+            set_failed(want is not None)
+            return
+        set_failed(False)
+        set_sure(False)
+
+    def start() -> None:
+        asyncio.create_task(say(None))  # noqa: RUF006 (ends by itself, in seconds)
+
+    ft.use_effect(start, [])
+    care = ui.phone.care
+    if standing is None or care.helper.name(care.now()) is not None:
+        return card(text(ui, ui.t("consents.erase_how"), BODY))  # a helper cannot ask
+    rows: list[ft.Control] = [
+        text(ui, ui.t("consents.erase"), CARD_HEADLINE, bold=True, header=True, line=1.25),
+        text(ui, ui.t("consents.erase_how"), BODY),
+        text(ui, ui.t("consents.erase_kept", n=standing.keep_years), BODY),
+    ]
+    if standing.asked_at is not None:
+        asked = ui.t("consents.erase_asked", at=ui.when(standing.asked_at))
+        rows.append(text(ui, asked, BODY, bold=True))
+        take_back = functools.partial(say, False)
+        rows.append(button(ui, ui.t("consents.erase_back"), take_back, small=True))
+    elif sure:
+        rows.append(text(ui, ui.t("consents.erase_sure"), BODY, bold=True))
+        yes = button(
+            ui, ui.t("consents.erase_yes"), functools.partial(say, True), small=True
+        )
+        no = button(ui, ui.t("consents.erase_no"), lambda: set_sure(False), small=True)
+        rows.append(wrap(yes, no))
+    else:
+        begin = button(ui, ui.t("consents.erase_go"), lambda: set_sure(True), small=True)
+        rows.append(begin)
+    if failed:
+        rows.append(text(ui, ui.t("family.offline"), BODY, bold=True))
+    return card(*rows, gap=8)
 
 
 def purposes(ui: Ui) -> list[ft.Control]:

@@ -1,6 +1,6 @@
 """What the live analysis knows of a recording, for screens and reports."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -62,6 +62,33 @@ def live_view(session: Session, recording_id: str) -> LiveView | None:
         analysed_to=recordings_service.sample_time(recording, cursor.sample),
         updated_at=cursor.updated_at,
     )
+
+
+def worst_lag_s(session: Session, patient_ids: Collection[int]) -> float | None:
+    """Give the longest stretch stored but not yet analysed, of some patients' recordings.
+
+    Returns
+    -------
+    float or None
+        Seconds of ECG; None when nothing of theirs is being recorded.
+    """
+    seen = func.coalesce(col(AnalysisCursor.sample), 0)
+    lag_s = (col(Recording.end_sample) - seen) / col(Recording.fs_hz)
+    worst = session.exec(
+        select(func.max(lag_s))
+        .select_from(Recording)
+        .join(
+            AnalysisCursor,
+            col(AnalysisCursor.recording_id) == col(Recording.id),
+            isouter=True,
+        )
+        .where(
+            col(Recording.closed_at).is_(None),
+            Recording.end_sample > 0,
+            col(Recording.patient_id).in_(patient_ids),
+        )
+    ).one()
+    return None if worst is None else max(0.0, float(worst))
 
 
 def beats_in(session: Session, recording_id: str, first: int, end: int) -> list[Beat]:

@@ -12,6 +12,7 @@ from clinic_server.deps import ClockDep, ReadSession, RowId, WriteSession
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import Patient
 from clinic_server.patients.service import PatientFile
+from clinic_server.staff import departments, house
 from clinic_server.staff import service as staff_service
 from clinic_server.staff.auth import Nurse
 from clinic_server.staff.models import Role
@@ -25,6 +26,7 @@ EMPTY: dict[str, Any] = {
     "pacemaker_lower_bpm": "", "alarm_template": "default",
     "known_af": False,
     "locale": "zh_CN", "attending_id": None, "care_team": (),
+    "department_id": None,
 }  # fmt: skip
 
 
@@ -35,7 +37,10 @@ def admit_page(
     staff: Nurse,
 ) -> HTMLResponse:
     """Show the empty form; whoever is a physician is the attending by default."""
-    values = EMPTY | {"attending_id": staff.id if staff.role is Role.PHYSICIAN else None}
+    values = EMPTY | {
+        "attending_id": staff.id if staff.role is Role.PHYSICIAN else None,
+        "locale": house.rules_of(session, staff.site_id).locale,
+    }
     return frame.show(
         "console_admit.html",
         after=alarms.last_event_id(session),
@@ -43,6 +48,7 @@ def admit_page(
         values=values,
         running=False,
         physicians=staff_service.physicians(session, staff),
+        departments=departments.departments(session, staff),
         today=frame.now.astimezone(ZoneInfo(frame.app.settings.time_zone))
         .date()
         .isoformat(),
@@ -66,6 +72,7 @@ def file_page(
         values=_values(patient) | {"care_team": team},
         running=patients.open_case(session, patient_id) is not None,
         physicians=staff_service.physicians(session, staff),
+        departments=departments.departments(session, staff),
         today=frame.now.astimezone(ZoneInfo(frame.app.settings.time_zone))
         .date()
         .isoformat(),

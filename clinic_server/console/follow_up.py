@@ -10,11 +10,10 @@ from clinic_server.devices import service as devices
 from clinic_server.devices.models import Issue
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import CaseVerb, Patient
+from clinic_server.plans import house, words
 from clinic_server.plans import service as plans
-from clinic_server.plans import words
 from clinic_server.plans.linter import lint
 from clinic_server.plans.models import Plan, Task
-from clinic_server.plans.templates import TEMPLATES, ends_on
 from clinic_server.plans.visits import BY_STAFF
 from clinic_server.rehab import service as rehab
 from clinic_server.staff import service as staff_service
@@ -30,7 +29,7 @@ def follow_up(page: Page, patient: Patient, loan: Issue | None) -> dict[str, Any
     plan = plans.running_plan(page.session, patient_id)
     return {
         "plan_card": _plan(page, plan, loan) if plan else None,
-        "templates": list(TEMPLATES),
+        "templates": house.offered(page.session, page.reader.staff),
         "today": page.now.astimezone(page.zone).date().isoformat(),
         "steps_done": _verbs(page, patient_id),
         "course": _course(page, patient_id),
@@ -47,7 +46,7 @@ def _plan(page: Page, plan: Plan, loan: Issue | None) -> dict[str, Any]:
         plan.starts_on.year, plan.starts_on.month, plan.starts_on.day, 12, tzinfo=page.zone
     )
     return {
-        "template": plan.template,
+        "template": words.template(page.session, plan.template, page.reader.locale),
         "starts": timewords.day(noon, page.zone, page.reader.locale),
         "by": staff_service.staff_by_id(page.session, plan.prescribed_by).name,
         "due": count[TaskState.DONE] + count[TaskState.MISSED] + count[TaskState.DUE],
@@ -71,7 +70,7 @@ def findings(page: Page, plan: Plan, loan: Issue | None) -> list[str]:
         ],
         zone=page.zone,
         loan_due_on=loan.due_on if loan else None,
-        ends_on=ends_on(plan.template, plan.starts_on),
+        ends_on=house.ends_on(page.session, plan.template, plan.starts_on),
         exercise=rehab.running(page.session, plan.patient_id) is not None,
     )
     return [words.say(one, page.zone, page.reader.locale) for one in found]

@@ -15,15 +15,14 @@ from clinic_server.console.follow_up import CHANGEABLE, findings, hours
 from clinic_server.console.one_patient import page_about
 from clinic_server.deps import AppDep, ClockDep, LocaleDep, ReadSession, RowId
 from clinic_server.devices import service as devices
-from clinic_server.errors import Unprocessable
 from clinic_server.i18n import t
 from clinic_server.patients import service as patients
+from clinic_server.plans import house, words
 from clinic_server.plans import service as plans
-from clinic_server.plans import words
 from clinic_server.plans.linter import lint
 from clinic_server.plans.models import Task
 from clinic_server.plans.routes import FIRST_DAY, LAST_DAY
-from clinic_server.plans.templates import TEMPLATES, Basis, ends_on, lay_out, outline
+from clinic_server.plans.templates import Basis, last_day, lay_out_lines, outline
 from clinic_server.rehab import service as rehab
 from clinic_server.staff.auth import Physician
 from clinic_server.staff.models import Role
@@ -65,16 +64,15 @@ def preview(
 ) -> PlanPreview:
     """Lint a plan before it is prescribed."""
     patients.patient_for(session, staff, patient_id, now)
-    if template not in TEMPLATES:
-        raise Unprocessable("plans.unknown_template", template=template)
+    asked = house.for_prescribing(session, template, staff)
     zone = ZoneInfo(app.settings.time_zone)
-    windows = [w for w in lay_out(template, starts_on, zone) if w.grace_until > now]
+    windows = [w for w in lay_out_lines(asked, starts_on, zone) if w.grace_until > now]
     loan = devices.open_issue_of(session, patient_id)
     found = lint(
         windows,
         zone=zone,
         loan_due_on=loan.due_on if loan else None,
-        ends_on=ends_on(template, starts_on),
+        ends_on=last_day(asked, starts_on),
         exercise=rehab.running(session, patient_id) is not None,
     )
     return PlanPreview(
@@ -86,7 +84,7 @@ def preview(
                 basis=t(f"plans.basis.{basis.value}", locale),
                 sourced=basis is not Basis.OWN,
             )
-            for kind, basis, days in outline(template)
+            for kind, basis, days in outline(asked)
         ],
         findings=[words.say(one, zone, locale) for one in found],
     )

@@ -11,7 +11,6 @@ from clinic_server.analysis import service as analysis_service
 from clinic_server.analysis.canary import EVERY, newest_shot
 from clinic_server.console.cards import Reader
 from clinic_server.console.moments import epoch_ms
-from clinic_server.recordings import service as recordings_service
 
 DUTY_WORD = {1: "first", 2: "second", 3: "head"}
 LOOK_BACK = timedelta(hours=24)
@@ -25,14 +24,7 @@ def analysis_lag_s(session: Session, reader: Reader) -> float | None:
     float or None
         Seconds of ECG; None when nothing is being recorded.
     """
-    lags: list[float] = []
-    for recording in recordings_service.open_recordings(session):
-        if recording.patient_id not in reader.patients or recording.end_sample == 0:
-            continue
-        live = analysis_service.live_view(session, recording.id)
-        seen = live.analysed_sample if live is not None else 0
-        lags.append(max(0, recording.end_sample - seen) / recording.fs_hz)
-    return max(lags, default=None)
+    return analysis_service.worst_lag_s(session, reader.patients)
 
 
 def canary(session: Session, now: datetime) -> dict[str, Any] | None:

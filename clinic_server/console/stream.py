@@ -85,9 +85,9 @@ def changed_cards(
 def delay_s(session: Session, reader: Reader, now: datetime) -> float | None:
     """Give the usual time from a sample to the clinic's disk, of what is fresh."""
     delays = []
-    for recording in recordings_service.open_recordings(session):
+    for recording in recordings_service.open_recordings(session, reader.patients):
         received = recording.last_received_at
-        if recording.patient_id not in reader.patients or received is None:
+        if received is None:
             continue
         if (now - received).total_seconds() > FRESH_S:
             continue

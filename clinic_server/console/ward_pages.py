@@ -13,7 +13,7 @@ from clinic_server.console.detail import Page
 from clinic_server.deps import ReadSession
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import Patient
-from clinic_server.plans import standing
+from clinic_server.plans import standing, words
 from clinic_server.plans.standing import Standing
 from clinic_server.staff.page import PageDep
 
@@ -53,7 +53,7 @@ def _row(here: Page, patient: Patient, one: Standing) -> dict[str, Any]:
     return {
         "patient": patient,
         "stay": cards.stay(here.reader, patient, here.now),
-        "template": here.say(f"plans.template.{one.template}"),
+        "template": words.template(here.session, one.template, here.reader.locale),
         "day": (here.now.astimezone(here.zone).date() - one.starts_on).days,
         "one": one,
         "percent": round(100 * one.share),

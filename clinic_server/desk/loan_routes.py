@@ -21,7 +21,7 @@ from clinic_server.deps import (
 )
 from clinic_server.desk import reminders
 from clinic_server.desk.terms import paragraphs
-from clinic_server.devices import loans
+from clinic_server.devices import kits, loans
 from clinic_server.devices import service as devices
 from clinic_server.devices.models import Issue, PictureKind
 from clinic_server.patients import service as patients
@@ -143,6 +143,7 @@ def papers(
         patient=patient,
         unit=devices.unit_of(session, loan),
         terms=paragraphs(loan.terms_version),
+        kit_words=[part.name for part in kits.DEFAULT],
         moved=moved,
         pictures=loans.kinds_of_pictures(session, issue_id),
         kinds=PictureKind,

@@ -23,7 +23,9 @@ from clinic_server.deps import (
 )
 from clinic_server.desk import view
 from clinic_server.desk.terms import CURRENT, paragraphs
+from clinic_server.devices import kits
 from clinic_server.devices import service as devices
+from clinic_server.devices.kits import GivenPart
 from clinic_server.devices.models import Issue, UnitState
 from clinic_server.patients import service as patients
 from clinic_server.patients.service import Admission
@@ -90,6 +92,9 @@ class Scanned(BaseModel):
     deposit_cny: int = 0
     battery_pct: int | None = None
     clock_drift_s: float | None = None
+    disinfected_at: AwareDatetime | None = None
+    kit: list[kits.Part] = Field(default_factory=list)
+    """What is lent with a unit of this model."""
     stamps: dict[str, AwareDatetime] = Field(default_factory=dict)
     """Steps of the last day for which the wristband was scanned."""
 
@@ -135,6 +140,8 @@ def lookup(
         refusals=[] if loan else devices.refusals(session, unit),
         battery_pct=unit.battery_pct,
         clock_drift_s=unit.clock_drift_s,
+        disinfected_at=unit.disinfected_at,
+        kit=[] if loan else kits.kit_of(session, unit.model, unit.site_id),
     )
     certificate = devices.certificate_of(session, unit)
     answer.certificate = certificate.number if certificate else ""
@@ -154,9 +161,8 @@ class IssueRequest(BaseModel):
     serial: Annotated[str, Field(min_length=1, max_length=64)]
     patient_id: Annotated[int, Field(ge=1, le=2**31 - 1)]
     due_on: Annotated[date, Field(le=date(2200, 1, 1))]
-    charger: bool = False
-    electrodes: Annotated[int, Field(ge=0, le=500)] = 0
-    electrode_lot: Annotated[str, Field(max_length=32)] = ""
+    parts: Annotated[list[GivenPart], Field(max_length=kits.MOST_PARTS)] = []
+    """What was put into the patient's hands; the model's kit must be complete."""
     deposit_cny: Annotated[int, Field(ge=0, le=100_000)] = 0
     terms_signed: bool = False
     signed_by: Annotated[str, Field(max_length=64)] = ""
@@ -197,11 +203,7 @@ def issue(
         patient_id=body.patient_id,
         staff=staff,
         due_on=body.due_on,
-        accessories={
-            "charger": body.charger,
-            "electrodes": body.electrodes,
-            "electrode_lot": body.electrode_lot,
-        },
+        accessories={"parts": [part.model_dump() for part in body.parts]},
         deposit_cny=body.deposit_cny,
         terms_signed=body.terms_signed,
         terms_version=CURRENT if body.terms_signed else "",
@@ -209,6 +211,8 @@ def issue(
         now=now,
         code_minutes=app.settings.pairing_code_min,
     )
+    unit = devices.unit_of(session, loan)
+    kits.check_given(kits.kit_of(session, unit.model, unit.site_id), body.parts)
     return _pairing(app, loan, code)
 
 

@@ -16,6 +16,7 @@ from clinic_server.devices import service as devices
 from clinic_server.devices.loans import loans_since
 from clinic_server.devices.models import Issue, Unit, UnitState
 from clinic_server.recordings import reading
+from clinic_server.reports.service import analysable_shares
 from clinic_server.staff.auth import DeskStaff
 from clinic_server.staff.models import Staff
 from clinic_server.staff.page import PageDep
@@ -41,6 +42,9 @@ class UnitUse:
     """Hours of ECG on disk per day out; None before the first whole day."""
     arrived: float | None
     """Share of what its clock counted that is on disk; None without a recording."""
+    analysable_pct: float | None
+    """Median share that could be analysed, over the reports of its recordings."""
+    reports: int
     damaged: int
     """Returns that were damaged or incomplete."""
 
@@ -68,7 +72,8 @@ def fleet_use(session: Session, staff: Staff, now: datetime, zone: ZoneInfo) -> 
         loans[loan.serial].append(loan)
     ids = [loan.id or 0 for some in loans.values() for loan in some]
     seconds = reading.seconds_of_issues(session, ids)
-    rows = [_use(unit, loans[unit.serial], seconds, since, now) for unit in units]
+    wear = analysable_shares(session, ids)
+    rows = [_use(unit, loans[unit.serial], seconds, wear, since, now) for unit in units]
     kept = [(unit, row) for unit, row in zip(units, rows, strict=True) if not _gone(unit)]
     owned = sum((now - max(since, unit.created_at)) / DAY for unit, _ in kept)
     out = sum(row.out_days for _, row in kept)
@@ -96,6 +101,7 @@ def _use(
     unit: Unit,
     loans: Sequence[Issue],
     seconds: dict[int, tuple[float, float]],
+    wear: dict[int, list[float]],
     since: datetime,
     now: datetime,
 ) -> UnitUse:
@@ -105,6 +111,7 @@ def _use(
     known = [seconds[loan.id or 0] for loan in loans if loan.id in seconds]
     stored = sum(one for one, _ in known)
     ran = sum(one for _, one in known)
+    shares = [one for loan in loans for one in wear.get(loan.id or 0, [])]
     return UnitUse(
         serial=unit.serial,
         model=unit.model,
@@ -113,6 +120,8 @@ def _use(
         out_days=out,
         worn_h_per_day=stored / 3600 / out if out >= SHORTEST_DAYS else None,
         arrived=stored / ran if ran > 0 else None,
+        analysable_pct=median(shares) if shares else None,
+        reports=len(shares),
         damaged=sum(loan.return_condition in DAMAGED for loan in loans),
     )
 

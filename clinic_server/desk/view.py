@@ -120,6 +120,8 @@ class Desk:
     work: list[WorkRow]
     """The first `SHOWN_WORK`."""
     more_work: int
+    prepare: list[tuple[str, int, float | None]]
+    """Units on their way back to the shelf: state, how many, how long the oldest waits."""
     month: Month
     patients: list[Patient]
 
@@ -152,6 +154,7 @@ def desk(session: Session, staff: Staff, now: datetime, zone: ZoneInfo) -> Desk:
         _unit(unit, by_serial.get(unit.serial))
         for unit in devices.all_units(session, staff)
     ]
+    back = devices.returned_since(session, now - MONTH, staff)
     waiting = worklist(session, patients=theirs)
     work = _work(waiting, known, now, today(now, zone))
     loans.sort(key=lambda loan: (loan.days_left, loan.serial))
@@ -164,7 +167,8 @@ def desk(session: Session, staff: Staff, now: datetime, zone: ZoneInfo) -> Desk:
         units=_first_of_each_state(units),
         work=work[:SHOWN_WORK],
         more_work=max(0, len(work) - SHOWN_WORK),
-        month=_month(session, staff, units, len(out), now, zone),
+        prepare=_prepare(units, back, now),
+        month=_month(units, back, len(out), zone),
         patients=list(known.values()),
     )
 
@@ -273,15 +277,23 @@ def _work_row(group: Sequence[WorkItem], patient: Patient, today: date) -> WorkR
     )
 
 
+def _prepare(
+    units: Sequence[UnitRow], back: Sequence[Issue], now: datetime
+) -> list[tuple[str, int, float | None]]:
+    came = {one.serial: one.returned_at for one in back if one.returned_at is not None}
+    rows = []
+    for state in (UnitState.RETURNED_DIRTY, UnitState.DISINFECTING, UnitState.TESTING):
+        serials = [unit.serial for unit in units if unit.state == state.value]
+        since = [came[serial] for serial in serials if serial in came]
+        if serials:
+            waited = (now - min(since)).total_seconds() if since else None
+            rows.append((state.value, len(serials), waited))
+    return rows
+
+
 def _month(
-    session: Session,
-    staff: Staff,
-    units: Sequence[UnitRow],
-    out: int,
-    now: datetime,
-    zone: ZoneInfo,
+    units: Sequence[UnitRow], back: Sequence[Issue], out: int, zone: ZoneInfo
 ) -> Month:
-    back = devices.returned_since(session, now - MONTH, staff)
     gone = Counter(unit.state for unit in units)
     return Month(
         out=out,

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, LargeBinary, text
+from sqlalchemy import JSON, Column, Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from clinic_server.db import UtcDateTime
@@ -105,6 +105,22 @@ class Issue(SQLModel, table=True):
     return_note: str = Field(default="", max_length=400)
     return_signed_by: str = Field(default="", max_length=64)
     """Name of whoever handed the unit back and signed for it."""
+
+
+class DeviceKit(SQLModel, table=True):
+    """What is lent with units of one model; see `devices.kits`."""
+
+    __tablename__ = "device_kit"
+    __table_args__ = (UniqueConstraint("site_id", "model"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    site_id: int | None = Field(default=None, foreign_key="site.id")
+    """None: for every site that has no list of its own."""
+    model: str = Field(max_length=64)
+    parts: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    """`devices.kits.Part` as JSON, in the order of the desk's sheet."""
+    set_by: int = Field(foreign_key="staff.id")
+    set_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class LoanExtension(SQLModel, table=True):

@@ -48,6 +48,8 @@ class Patient(SQLModel, table=True):
     """Nobody: the canary that proves the path. On no screen and in no statistics."""
     site_id: int | None = Field(default=None, foreign_key="site.id", index=True)
     """Where the patient was treated, see `Staff.site_id`."""
+    department_id: int | None = Field(default=None, foreign_key="department.id")
+    """Which ward sent the patient home."""
 
 
 class CareTeamMember(SQLModel, table=True):

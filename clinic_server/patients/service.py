@@ -23,6 +23,7 @@ from clinic_server.patients.glass import broken_for
 from clinic_server.patients.models import CareTeamMember, CaseVerb, Patient
 from clinic_server.settings import Settings
 from clinic_server.staff import service as staff_service
+from clinic_server.staff.departments import department_by_id
 from clinic_server.staff.models import CLINICAL, Role, Staff
 from clinic_server.staff.sites import within_reach
 from clinic_server.wire.care import ALL_DAY, Contact
@@ -58,6 +59,7 @@ class PatientFile(BaseModel):
         default="default", pattern="^(default|after_infarction|long_qt)$"
     )
     locale: str = Field(default="zh_CN", pattern="^(zh_CN|en)$")
+    department_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
     discharged_on: date | None = None
     care_team: list[int] = Field(default_factory=list, max_length=20)
     """Who else may see the patient; numbers of staff."""
@@ -75,7 +77,8 @@ def admit(session: Session, staff: Staff, fields: Admission, now: datetime) -> P
     Raises
     ------
     Conflict
-        ``patients.mrn_taken``.
+        ``patients.mrn_taken``; ``patients.file_put_away`` when the file under that number
+        is shown to nobody since its patient asked for erasure.
     Unprocessable
         ``patients.attending_role`` when the attending is no physician,
         ``patients.dates`` when a day cannot be right.
@@ -84,9 +87,12 @@ def admit(session: Session, staff: Staff, fields: Admission, now: datetime) -> P
     """
     if staff.role not in CLINICAL:
         raise Forbidden("staff.wrong_role")
-    if session.exec(select(Patient.id).where(Patient.mrn == fields.mrn)).first():
-        raise Conflict("patients.mrn_taken", mrn=fields.mrn)
-    _check(session, fields, now)
+    known = session.exec(select(Patient).where(Patient.mrn == fields.mrn)).first()
+    if known is not None:
+        put_away = known.removed_at is not None
+        code = "patients.file_put_away" if put_away else "patients.mrn_taken"
+        raise Conflict(code, mrn=fields.mrn)
+    _check(session, staff, fields, now)
     highest = session.exec(
         select(func.max(Patient.place)).where(
             col(Patient.removed_at).is_(None), col(Patient.site_id) == staff.site_id
@@ -129,7 +135,7 @@ def correct(
     Unprocessable
         As for `admit`.
     """
-    _check(session, fields, now)
+    _check(session, staff, fields, now)
     entered = fields.model_dump(exclude={"care_team"})
     changed = [name for name, value in entered.items() if getattr(patient, name) != value]
     for name in changed:
@@ -141,7 +147,9 @@ def correct(
     set_team(session, staff, patient, fields.care_team, now)
 
 
-def _check(session: Session, fields: PatientFile, now: datetime) -> None:
+def _check(session: Session, staff: Staff, fields: PatientFile, now: datetime) -> None:
+    if fields.department_id is not None:
+        department_by_id(session, fields.department_id, staff)
     attending = staff_service.staff_by_id(session, fields.attending_id)
     if attending.role is not Role.PHYSICIAN:
         raise Unprocessable("patients.attending_role", name=attending.name)
@@ -174,11 +182,13 @@ def _audit(
 
 
 def _visible(
-    session: Session, staff: Staff, now: datetime
+    session: Session, staff: Staff, now: datetime, *, put_away: bool = False
 ) -> SelectOfScalar[Patient] | None:
     """Patients this person may see, as a query; None for nobody."""
+    removed = col(Patient.removed_at)
     present = select(Patient).where(
-        col(Patient.removed_at).is_(None), col(Patient.synthetic).is_(False)
+        removed.is_not(None) if put_away else removed.is_(None),
+        col(Patient.synthetic).is_(False),
     )
     if staff.role not in CLINICAL or not staff.active:
         return None
@@ -221,6 +231,21 @@ def patient_for(session: Session, staff: Staff, patient_id: int, now: datetime) 
     looked: set[Look] = session.info.setdefault(LOOKED, set())
     looked.add((staff.id or 0, patient_id))
     return patient
+
+
+def put_away_for(
+    session: Session, staff: Staff, now: datetime, patient_id: int | None = None
+) -> list[Patient]:
+    """Give the patients this person might see had they not asked for erasure.
+
+    For the pages about erasure alone: to say what was done, and to open a file again.
+    """
+    query = _visible(session, staff, now, put_away=True)
+    if query is None:
+        return []
+    if patient_id is not None:
+        query = query.where(col(Patient.id) == patient_id)
+    return list(session.exec(query.order_by(col(Patient.id))).all())
 
 
 def patients_of(session: Session, staff: Staff, now: datetime) -> list[Patient]:

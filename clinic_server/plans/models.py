@@ -23,6 +23,22 @@ class Plan(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class PlanTemplate(SQLModel, table=True):
+    """A template of the house; a changed one is a new row, so that plans keep theirs."""
+
+    __tablename__ = "plan_template"
+
+    id: int | None = Field(default=None, primary_key=True)
+    site_id: int | None = Field(default=None, foreign_key="site.id", index=True)
+    name: str = Field(max_length=64)
+    """The house's own words; shown as they are."""
+    lines: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    """``{"kind": "vitals", "days": [1, 2, 3]}``, days after the start."""
+    set_by: int = Field(foreign_key="staff.id")
+    set_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class Task(SQLModel, table=True):
     """One thing to do within a window; the server's copy decides what was missed."""
 

@@ -10,9 +10,9 @@ from sqlmodel import Session, col, func, select
 from clinic_server.errors import Conflict, NotFound, Unprocessable
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import CaseVerb, Patient
-from clinic_server.plans import questionnaire
+from clinic_server.plans import house, questionnaire
 from clinic_server.plans.models import Plan, Task, WorkKind
-from clinic_server.plans.templates import TEMPLATES, Window, lay_out
+from clinic_server.plans.templates import Window, lay_out_lines
 from clinic_server.plans.trail import note as trail
 from clinic_server.plans.work import (
     OUTCOMES,
@@ -78,8 +78,7 @@ def prescribe(
     Unprocessable
         ``plans.unknown_template``.
     """
-    if template not in TEMPLATES:
-        raise Unprocessable("plans.unknown_template", template=template)
+    lines = house.for_prescribing(session, template, staff)
     assert patient.id is not None  # noqa: S101 - stored
     assert staff.id is not None  # noqa: S101 - stored
     for running in session.exec(
@@ -95,7 +94,7 @@ def prescribe(
     )
     session.add(plan)
     session.flush()
-    put(session, plan, lay_out(template, starts_on, zone), now)
+    put(session, plan, lay_out_lines(lines, starts_on, zone), now)
     patients.record_case(
         session,
         patient.id,

@@ -152,10 +152,15 @@ def lay_out(template: str, starts_on: date, zone: ZoneInfo) -> tuple[Window, ...
     tuple of Window
         In order of opening.
     """
-    return windows_of(
-        ((line.kind, starts_on + timedelta(days=line.day)) for line in TEMPLATES[template]),
-        zone,
-    )
+    return lay_out_lines(TEMPLATES[template], starts_on, zone)
+
+
+def lay_out_lines(
+    lines: Iterable[PlannedTask], starts_on: date, zone: ZoneInfo
+) -> tuple[Window, ...]:
+    """Put lines on the calendar, as `lay_out` does with a template's."""
+    wanted = ((line.kind, starts_on + timedelta(days=line.day)) for line in lines)
+    return windows_of(wanted, zone)
 
 
 def windows_of(
@@ -174,15 +179,14 @@ def windows_of(
     return tuple(sorted(windows, key=lambda window: (window.opens_at, window.kind)))
 
 
-def ends_on(template: str, starts_on: date) -> date | None:
-    """Give the day of a template's last line; None for a template that is gone."""
-    lines = TEMPLATES.get(template)
-    return starts_on + timedelta(days=max(line.day for line in lines)) if lines else None
+def last_day(lines: Iterable[PlannedTask], starts_on: date) -> date:
+    """Give the day of the last line."""
+    return starts_on + timedelta(days=max(line.day for line in lines))
 
 
-def outline(template: str) -> list[tuple[TaskKind, Basis, list[int]]]:
+def outline(lines: Iterable[PlannedTask]) -> list[tuple[TaskKind, Basis, list[int]]]:
     """Say a template in lines to read: kind, what it rests on, the days in order."""
-    lines: dict[tuple[TaskKind, Basis], list[int]] = {}
-    for line in sorted(TEMPLATES[template], key=lambda one: one.day):
-        lines.setdefault((line.kind, line.basis), []).append(line.day)
-    return [(kind, basis, days) for (kind, basis), days in lines.items()]
+    found: dict[tuple[TaskKind, Basis], list[int]] = {}
+    for line in sorted(lines, key=lambda one: one.day):
+        found.setdefault((line.kind, line.basis), []).append(line.day)
+    return [(kind, basis, days) for (kind, basis), days in found.items()]

@@ -1,11 +1,15 @@
-"""The linter's findings as sentences."""
+"""The linter's findings and the names of templates, in the reader's language."""
 
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from sqlmodel import Session
+
 from clinic_server import timewords
 from clinic_server.i18n import t
+from clinic_server.plans import house
 from clinic_server.plans.linter import Finding
+from clinic_server.plans.templates import TEMPLATES
 
 
 def say(finding: Finding, zone: ZoneInfo, locale: str) -> str:
@@ -18,6 +22,13 @@ def say(finding: Finding, zone: ZoneInfo, locale: str) -> str:
         other=_day(finding.other, zone, locale) if finding.other else "",
         n=finding.n,
     )
+
+
+def template(session: Session, code: str, locale: str) -> str:
+    """Name a template: the product's in the reader's language, the house's as it wrote."""
+    if code in TEMPLATES:
+        return t(f"plans.template.{code}", locale)
+    return house.names_of(session, [code]).get(code, code)
 
 
 def _day(on: date, zone: ZoneInfo, locale: str) -> str:

@@ -1,6 +1,6 @@
 """Recordings: announced, filled segment by segment, closed, read as windows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -259,9 +259,14 @@ def recordings_of(session: Session, patient_id: int) -> Sequence[Recording]:
     ).all()
 
 
-def open_recordings(session: Session) -> Sequence[Recording]:
-    """Give every recording that is not closed."""
-    return session.exec(select(Recording).where(col(Recording.closed_at).is_(None))).all()
+def open_recordings(
+    session: Session, patient_ids: Collection[int] | None = None
+) -> Sequence[Recording]:
+    """Give every recording that is not closed; those of some patients only, if asked."""
+    query = select(Recording).where(col(Recording.closed_at).is_(None))
+    if patient_ids is not None:
+        query = query.where(col(Recording.patient_id).in_(patient_ids))
+    return session.exec(query).all()
 
 
 def open_of_issue(session: Session, issue_id: int) -> Sequence[Recording]:

@@ -36,6 +36,8 @@ class Report(SQLModel, table=True):
     algorithm: str = Field(max_length=32)
     result: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     """`analytics.holter.HolterReport` as JSON."""
+    analysable_pct: float | None = None
+    """Share of the recorded time that could be analysed; None for reports of before."""
     conclusion: str = Field(default="", max_length=4000)
     amend_reason: str = Field(default="", max_length=400)
     created_at: datetime = Field(sa_type=UtcDateTime)

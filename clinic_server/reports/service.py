@@ -7,7 +7,7 @@ the next one and keeps the old.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -154,6 +154,7 @@ def store_draft(
         state="draft",
         algorithm=result["passport"]["algorithm_version"],
         result=result,
+        analysable_pct=result["coverage"]["analysable_pct"],
         created_at=now,
     )
     session.add(report)
@@ -331,6 +332,7 @@ def amend(
         state="draft",
         algorithm=report.algorithm,
         result=report.result,
+        analysable_pct=report.analysable_pct,
         conclusion=report.conclusion,
         amend_reason=reason.strip(),
         created_at=now,
@@ -398,3 +400,28 @@ def _audit(
         patient_id=report.patient_id,
         detail=detail,
     )
+
+
+def analysable_shares(
+    session: Session, issue_ids: Collection[int]
+) -> dict[int, list[float]]:
+    """Give how much of each recording of some loans could be analysed, in %, by loan.
+
+    One figure a recording, of its newest version; without those made before it was kept.
+    """
+    newest = (
+        select(func.max(Report.id))
+        .join(Recording, col(Recording.id) == col(Report.recording_id))
+        .where(col(Recording.issue_id).in_(issue_ids))
+        .group_by(col(Report.recording_id))
+    )
+    rows = session.exec(
+        select(Recording.issue_id, Report.analysable_pct)
+        .join(Report, col(Report.recording_id) == col(Recording.id))
+        .where(col(Report.id).in_(newest), col(Report.analysable_pct).is_not(None))
+    )
+    found: dict[int, list[float]] = {}
+    for issue_id, share in rows:
+        if issue_id is not None and share is not None:
+            found.setdefault(issue_id, []).append(share)
+    return found

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, true
+from sqlalchemy import JSON, BigInteger, Column, UniqueConstraint, true
 from sqlmodel import Field, SQLModel
 
 from clinic_server.db import UtcDateTime
@@ -119,3 +119,29 @@ class AuditEntry(SQLModel, table=True):
     )
     prev_hash: str = Field(max_length=64)
     hash: str = Field(max_length=64, unique=True)
+
+
+class Department(SQLModel, table=True):
+    """A ward or outpatient clinic that sends patients home."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    site_id: int | None = Field(default=None, foreign_key="site.id", index=True)
+    name: str = Field(max_length=64)
+    phone: str = Field(default="", max_length=32)
+    closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class HouseSetting(SQLModel, table=True):
+    """What a house, or one site of it, decided for itself; see `staff.house`."""
+
+    __tablename__ = "house_setting"
+    __table_args__ = (UniqueConstraint("site_id", "name"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    site_id: int | None = Field(default=None, foreign_key="site.id")
+    """None: for every site that has not decided otherwise."""
+    name: str = Field(max_length=32)
+    value: str = Field(max_length=64)
+    set_by: int = Field(foreign_key="staff.id")
+    set_at: datetime = Field(sa_type=UtcDateTime)

@@ -59,7 +59,11 @@ def issue(page: Page, patient: int) -> str:
     fits(page)
     page.select_option("#who", str(patient))
     expect(page.locator("#signer")).to_have_value("彭秋菊")
-    page.check("#charger")
+    page.check("#part-0")
+    page.check("#part-1")
+    page.check("#part-2")
+    expect(page.locator("#sheet-missing")).to_contain_text("配件")  # the lot is missing
+    page.fill("#lot-2", "L2611-08")
     page.fill("#deposit", "200")
     page.locator("summary", has_text="看条款全文").click()
     expect(sheet).to_contain_text("先打 120")

@@ -19,6 +19,7 @@ from analytics.holter_report import Reading
 from clinic_server.alarms.models import AdviceRow, Alarm, AlarmKind, Tier
 from clinic_server.consults.models import ConsultRow
 from clinic_server.devices.models import LoanPicture, PictureKind
+from clinic_server.erasure.models import ErasureRequest, LegalHold
 from clinic_server.family import service as family
 from clinic_server.main import ROUTERS, system
 from clinic_server.plans.models import Plan, Task, WorkItem, WorkKind
@@ -252,7 +253,41 @@ DOORS: dict[str, Door] = {
         body={"patient_id": 1, "name": "tachy_u_bpm", "value": 130},
     ),
     "POST /console/patients/{patient_id}/export": Door(PHYSICIAN, bound=True),
+    "GET /api/me/erasure": Door(PHONE),
+    "POST /api/me/erasure": Door(PHONE),
+    "DELETE /api/me/erasure": Door(PHONE),
+    "GET /erasures": Door(NURSING),
+    "GET /erasures/{erasure_id}": Door(NURSING, bound=True),
+    "POST /erasures/{erasure_id}/agree": Door(
+        PHYSICIAN, bound=True, body={"password": PASSWORD, "copy_of_file": "given"}
+    ),
+    "POST /erasures/{erasure_id}/carry-out": Door(
+        NURSING, bound=True, body={"password": PASSWORD}
+    ),
+    "POST /erasures/{erasure_id}/withdraw": Door(
+        NURSING, bound=True, body={"reason": "本人改变主意"}
+    ),
+    "POST /erasures/{erasure_id}/reopen": Door(
+        PHYSICIAN, bound=True, body={"reason": "再次就诊"}
+    ),
+    "GET /console/patients/{patient_id}/erasure": Door(NURSING, bound=True),
+    "POST /console/patients/{patient_id}/erasure": Door(
+        NURSING, bound=True, body={"proved_by": "身份证"}
+    ),
+    "POST /console/patients/{patient_id}/erasure/hold": Door(
+        PHYSICIAN, bound=True, body={"reason": "医疗争议"}
+    ),
+    "POST /console/patients/{patient_id}/erasure/hold/{hold_id}/lift": Door(
+        PHYSICIAN, bound=True
+    ),
     "GET /admin": Door(ADMIN),
+    "GET /admin/house": Door(ADMIN | NURSING),
+    "POST /admin/departments": Door(ADMIN, body={}),
+    "POST /admin/departments/{department_id}": Door(ADMIN, body={}),
+    "POST /admin/rules": Door(ADMIN, body={}),
+    "POST /admin/kits": Door(ADMIN | {"nurse"}, body={}),
+    "POST /admin/templates": Door(PHYSICIAN, body={}),
+    "POST /admin/templates/{template_id}/end": Door(PHYSICIAN),
     "GET /admin/people/{person_id}": Door(ADMIN),
     "POST /admin/people": Door(ADMIN, body={}),
     "POST /admin/people/{person_id}": Door(ADMIN, body={}),
@@ -589,7 +624,11 @@ def _things(
         permitted=False,
         reasons=["chest_pain"],
     )
-    session.add(training)
+    erasure = ErasureRequest(
+        patient_id=patient_id, asked_at=NOW, asked_by="phone:1", proved_by="paired phone"
+    )
+    hold = LegalHold(patient_id=patient_id, reason="争议", set_by=staff_id, set_at=NOW)
+    session.add_all([training, erasure, hold])
     link, token = family.create_link(
         session,
         patient_id=patient_id,
@@ -618,7 +657,11 @@ def _things(
         "import_id": "0" * 8 + "-0000-4000-8000-" + "0" * 12,
         "number": 0,
         "block": 0,
+        "department_id": 1,
+        "template_id": 1,
         "link_id": link.id,
+        "erasure_id": erasure.id,
+        "hold_id": hold.id,
         "duty_id": 1,
         "token": token,
         "name": "none",

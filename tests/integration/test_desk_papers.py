@@ -141,12 +141,14 @@ def test_terms_deposit_and_certificate_are_on_paper(clinic, ward, nurse):
         json={
             "serial": "AX-0002", "patient_id": patient_id, "due_on": "2026-12-07",
             "deposit_cny": 200, "terms_signed": True, "signed_by": "李小兰",
+            "parts": make.KIT,
         },
     ).json()  # fmt: skip
     base = f"/desk/issues/{lent['issue_id']}"
     page = browser.get(f"{base}/papers").text
     assert "version 2026-11" in page
     assert "李小兰" in page
+    assert "Electrodes × 30 · lot L2611-08" in page
     assert "200\u00a0yuan" in page
     too_much = {"condition": "good", "deposit_back_cny": 201}
     assert browser.post(f"{base}/return", json=too_much).json()["code"] == (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clinic_server.i18n import LOCALES
 from clinic_server.plans.linter import lint
-from clinic_server.plans.templates import TEMPLATES, ends_on, lay_out
+from clinic_server.plans.templates import TEMPLATES, last_day, lay_out
 from clinic_server.plans.words import say
 from clinic_server.wire.care import TaskKind
 
@@ -73,7 +73,7 @@ def test_every_template_fits_its_own_loan_when_days_are_working_days(template):
         windows,
         zone=ZONE,
         loan_due_on=back.opens_at.astimezone(ZONE).date(),
-        ends_on=ends_on(template, MONDAY),
+        ends_on=last_day(TEMPLATES[template], MONDAY),
     )
     assert {finding.code for finding in found} <= {"plans.lint.weekend"}
 
@@ -90,7 +90,7 @@ def test_every_finding_is_a_whole_sentence(starts_on, loan_days, template, local
         lay_out(template, starts_on, ZONE),
         zone=ZONE,
         loan_due_on=due,
-        ends_on=ends_on(template, starts_on),
+        ends_on=last_day(TEMPLATES[template], starts_on),
     )
     for finding in found:
         sentence = say(finding, ZONE, locale)

@@ -8,6 +8,11 @@ function fieldsOf(form) {
   const body = {};
   for (const field of form.elements) {
     if (!field.name) continue;
+    const [group, key] = field.name.split(".");
+    if (key) { // "days.vitals" is a field within "days"
+      if (field.value.trim()) (body[group] ??= {})[key] = field.value;
+      continue;
+    }
     if (field.type === "checkbox") body[field.name] = field.checked;
     else if ("number" in field.dataset) body[field.name] = field.value === "" ? null : Number(field.value);
     else body[field.name] = field.value;
@@ -15,10 +20,11 @@ function fieldsOf(form) {
   return body;
 }
 
-async function change(path, body, complain) {
+async function change(path, body, complain, then) {
   try {
     const answer = await post(path, body);
     if (answer?.error) complain(t(`admin.channel_${answer.error}`));
+    else if (then) location.assign(then);
     else location.reload();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
@@ -29,11 +35,12 @@ async function change(path, body, complain) {
 for (const form of $$("form[data-post]")) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
+    if (form.dataset.ask && !confirm(form.dataset.ask)) return;
     const problem = $(".problem", form);
     change(form.dataset.post, fieldsOf(form), (text) => {
       say(problem, text);
       problem.hidden = false;
-    });
+    }, form.dataset.then);
   });
 }
 for (const button of $$("[data-post-now]")) {

@@ -10,8 +10,10 @@ const problem = $("#admit-problem");
 const known = $("#known");
 const { patient } = form.dataset;
 const BOXES = new Set(["has_pacemaker", "known_af", "open_file"]);
-const MAY_BE_UNKNOWN = new Set(["procedure_on", "discharged_on", "lvef_pct", "pacemaker_lower_bpm"]);
-const NUMBERS = new Set(["attending_id", "lvef_pct", "pacemaker_lower_bpm"]);
+const MAY_BE_UNKNOWN = new Set([
+  "procedure_on", "discharged_on", "lvef_pct", "pacemaker_lower_bpm", "department_id",
+]);
+const NUMBERS = new Set(["attending_id", "lvef_pct", "pacemaker_lower_bpm", "department_id"]);
 
 function complain(text, name = "") {
   for (const one of $$("[aria-invalid]", form)) one.removeAttribute("aria-invalid");

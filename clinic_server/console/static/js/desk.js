@@ -17,6 +17,10 @@ const terms = $("#desk").dataset.terms.split(" ");
 const LOAN_DAYS = [14, 7, 30];
 const EXTEND_DAYS = [7, 14, 30];
 const SIGNAL_S = 60;
+const when = new Intl.DateTimeFormat(isChinese ? "zh-CN" : "en-GB", {
+  timeZone: document.documentElement.dataset.zone,
+  month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+});
 let signalTimer = null;
 let touched = false;
 let scansGoOn = false; // a sheet that a scan may replace
@@ -43,6 +47,7 @@ function open(title, content, label, onGo, leave = t("desk.close")) {
   say($("#sheet-title"), title);
   body.onchange = body.oninput = null; // what the sheet before listened for
   body.replaceChildren(...content);
+  $("#sheet-steps").hidden = true;
   say(go, label);
   go.hidden = !label;
   go.onclick = async () => {
@@ -68,6 +73,18 @@ function close(force = false) {
   scan.focus();
 }
 
+/** Say how far an issue is: steps with a tick when done, the first open one is current. */
+function steps(done) {
+  const names = ["unit", "patient", "parts", "terms", "pair", "signal"];
+  const now = names.findIndex((name) => !done.includes(name));
+  $("#sheet-steps").replaceChildren(...names.map((name, n) => {
+    const passed = done.includes(name);
+    return h("li", { class: passed ? "done" : n === now ? "now" : "", "aria-current": n === now ? "step" : "false" },
+      h("span", { class: "sign", text: passed ? "✓" : String(n + 1) }), h("span", { text: t(`desk.step.${name}`) }));
+  }));
+  $("#sheet-steps").hidden = false;
+}
+
 function needs(reasons) {
   go.setAttribute("aria-disabled", reasons.length ? "true" : "false");
   say(missing, reasons.length ? t("desk.missing", { what: reasons.join(t("desk.comma")) }) : "");
@@ -86,6 +103,23 @@ function tick(id, text) {
 
 function field(id, label, input) {
   return h("div", { class: "field" }, h("label", { for: id, text: label }), input);
+}
+
+/** One part of a kit: a tick, and the lot where it must be traceable. */
+function kitPart(part, n) {
+  const words = t(`devices.part_${part.name}`);
+  const name = words.startsWith("devices.") ? part.name : words;
+  const box = h("input", { type: "checkbox", id: `part-${n}` });
+  const lot = part.lot ? h("input", {
+    class: "input lot", id: `lot-${n}`, maxlength: 32, placeholder: t("desk.lot_number"),
+    "aria-label": `${name} ${t("desk.lot_number")}`, autocomplete: "off",
+  }) : null;
+  return {
+    element: h("div", { class: "part" },
+      h("label", { class: "tick" }, box, part.count > 1 ? `${name} × ${part.count}` : name), lot),
+    ready: () => box.checked && (!lot || Boolean(lot.value.trim())),
+    given: () => ({ name: part.name, count: part.count, lot: lot ? lot.value.trim() : "" }),
+  };
 }
 
 /** Buttons of which one is pressed; `chosen()` gives its date. */
@@ -122,7 +156,7 @@ function issueSheet(unit, chosen = null) {
     ...free.map((one) => h("option", { value: one.id, text: `${one.name} · ${one.mrn}` })));
   if (chosen) who.value = String(chosen);
   const days = dayChoice(LOAN_DAYS, today);
-  const lot = h("input", { class: "input", id: "lot", maxlength: 32 });
+  const parts = unit.kit.map((part, n) => kitPart(part, n));
   const deposit = h("input", {
     class: "input", id: "deposit", type: "number", min: 0, max: 100000, value: 0,
     inputmode: "numeric",
@@ -132,9 +166,13 @@ function issueSheet(unit, chosen = null) {
   const update = () => {
     const reasons = [];
     if (!who.value) reasons.push(t("desk.need.patient"));
-    if (!$("#charger").checked) reasons.push(t("desk.need.accessories"));
+    if (!parts.every((part) => part.ready())) reasons.push(t("desk.need.accessories"));
     if (!$("#terms").checked || !signer.value.trim()) reasons.push(t("desk.need.terms"));
     needs(reasons);
+    const left = { patient: reasons.includes(t("desk.need.patient")),
+      parts: reasons.includes(t("desk.need.accessories")),
+      terms: reasons.includes(t("desk.need.terms")) };
+    steps(["unit", ...Object.keys(left).filter((name) => !left[name])]);
   };
   const nameSigner = () => {
     if (who.value) signer.value ||= who.selectedOptions[0].textContent.split(" · ")[0];
@@ -143,7 +181,8 @@ function issueSheet(unit, chosen = null) {
   nameSigner();
   open(t("desk.issue_title", { serial }), [
     h("h3", { text: t("desk.checks") }),
-    check(t("desk.check.disinfected")),
+    check(t("desk.check.disinfected"), "passed",
+      unit.disinfected_at ? when.format(new Date(unit.disinfected_at)) : ""),
     check(t("desk.check.wiped"), "passed",
       unit.certificate ? t("desk.certificate", { number: unit.certificate }) : ""),
     check(t("desk.check.battery_is", { pct: unit.battery_pct }), "passed",
@@ -153,8 +192,7 @@ function issueSheet(unit, chosen = null) {
     check(t("desk.check.unbound")),
     field("who", t("desk.col.patient"), who),
     h("h3", { text: t("desk.accessories") }),
-    tick("charger", t("desk.charger")),
-    field("lot", t("desk.lot"), lot),
+    ...parts.map((part) => part.element),
     h("h3", { text: t("desk.due") }),
     days.element,
     field("deposit", t("desk.deposit_yuan"), deposit),
@@ -166,8 +204,8 @@ function issueSheet(unit, chosen = null) {
     pad.element,
   ], t("desk.issue_go"), async () => {
     const pairing = await post("/desk/issue", {
-      serial, patient_id: Number(who.value), due_on: days.chosen(), charger: true,
-      electrodes: 30, electrode_lot: lot.value.trim(), terms_signed: true,
+      serial, patient_id: Number(who.value), due_on: days.chosen(),
+      parts: parts.map((part) => part.given()), terms_signed: true,
       signed_by: signer.value.trim(), deposit_cny: Number(deposit.value) || 0,
     });
     // the code is shown once: a picture that was refused must not take it away
@@ -194,10 +232,14 @@ function pairingSheet(pairing, serial, name) {
     h("h3", { text: t("desk.signal") }), bar, line,
   ], t("desk.done"), () => location.reload());
   needs([]);
+  const given = ["unit", "patient", "parts", "terms"];
+  steps(given);
   signalTimer = setInterval(async () => {
     const now = await get(`/desk/issues/${pairing.issue_id}/signal`).catch(() => null);
     if (!now) return;
     if (!now.enrolled) return;
+    const whole = now.recorded_s >= SIGNAL_S && now.contact && now.heart_rate_bpm !== null;
+    steps([...given, "pair", ...(whole ? ["signal"] : [])]);
     const seconds = Math.min(SIGNAL_S, Math.floor(now.recorded_s));
     bar.value = seconds;
     if (!seconds) say(line, t("desk.waiting_patch"));
@@ -276,11 +318,6 @@ function extendSheet(issueId, serial, name, dueOn) {
   body.oninput = () => { touched = true; update(); };
   update();
 }
-
-const when = new Intl.DateTimeFormat(isChinese ? "zh-CN" : "en-GB", {
-  timeZone: document.documentElement.dataset.zone,
-  month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
-});
 
 /** What will go out, word for word, before it goes. */
 async function remindersSheet() {
@@ -465,6 +502,14 @@ for (const select of $$("[data-work]")) {
   });
 }
 $("#reminders").addEventListener("click", () => remindersSheet().catch(complain));
+
+for (const button of $$("[data-show-state]")) {
+  button.addEventListener("click", () => {
+    const filter = $(`.state[data-state="${button.dataset.showState}"]`);
+    if (filter.getAttribute("aria-pressed") !== "true") filter.click();
+    filter.scrollIntoView({ block: "nearest" });
+  });
+}
 
 // Twelve states as filters: one at a time, the due list when none is chosen.
 for (const button of $$(".state")) {
