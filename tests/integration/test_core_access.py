@@ -101,6 +101,8 @@ DOORS: dict[str, Door] = {
     ),
     "GET /api/me/events": Door(PHONE),
     "GET /api/me/tasks": Door(PHONE),
+    "POST /api/me/measurements": Door(PHONE, body={}),
+    "GET /api/me/consults/time": Door(PHONE),
     "POST /api/me/tasks/{task_id}/done": Door(
         PHONE, bound=True, body={"done_at": NOW.isoformat(), "pulse_bpm": 60}
     ),
