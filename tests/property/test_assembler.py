@@ -210,7 +210,11 @@ def test_what_the_memory_no_longer_has_is_given_up():
     assembler.push(packet_of(truth, 300, 300), at(600))
     request = assembler.plan(150)
     assert request == FetchRequest(1, 150, 150)
+    assembler.push(packet_of(truth, 160, 40, from_memory=True), at(600))
+    assert assembler.missing_of(request) == 110
+    assert assembler.missing_of(FetchRequest(9, 150, 150)) == 0
     assembler.give_up(request)
+    assert assembler.missing_of(request) == 0
     assert assembler.plan(150) == FetchRequest(1, 100, 50)
 
 
