@@ -74,8 +74,7 @@ def _digest(app: App, now: datetime) -> None:
 
 
 def _watch(app: App, now: datetime) -> None:
-    with app.db.write() as session:
-        watchdog.sweep(session, now, ZoneInfo(app.settings.time_zone))
+    watchdog.sweep(app.db, now, ZoneInfo(app.settings.time_zone))
 
 
 def _clocks(app: App, now: datetime) -> None:

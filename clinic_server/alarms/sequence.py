@@ -16,6 +16,8 @@ from clinic_server.recordings.models import Recording
 PATIENCE = timedelta(minutes=30)
 """A phone sends the newest first; what is missing so long after is not on its way."""
 CODE = "alarms.sequence_gap"
+BATCH = 50
+"""Recordings in one transaction: bounds how long a sample waits to be stored."""
 
 
 def sweep(db: Database, now: datetime) -> None:
@@ -32,14 +34,14 @@ def sweep(db: Database, now: datetime) -> None:
                 )
             )
         )
-    if not any(missing or one.id in told for one, missing in looked):
-        return
-    with db.write() as session:
-        for recording, missing in looked:
-            if missing:
-                _raise(session, recording, missing, now)
-            elif recording.id in told:
-                _end(session, recording.id, now)
+    owed = [(one, missing) for one, missing in looked if missing or one.id in told]
+    for first in range(0, len(owed), BATCH):
+        with db.write() as session:
+            for recording, missing in owed[first : first + BATCH]:
+                if missing:
+                    _raise(session, recording, missing, now)
+                else:
+                    _end(session, recording.id, now)
 
 
 def _raise(

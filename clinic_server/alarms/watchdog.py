@@ -6,7 +6,7 @@ do not latch).
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from clinic_server.alarms.log import act
 from clinic_server.alarms.machine import Clear
 from clinic_server.alarms.models import Alarm, Tier
 from clinic_server.alarms.raising import raise_condition
+from clinic_server.db import Database
 from clinic_server.devices import service as devices_service
 from clinic_server.devices.loans import phone_states
 from clinic_server.devices.models import Issue, PhoneState
@@ -30,6 +31,8 @@ from clinic_server.staff.sites import all_sites
 ROSTER_AHEAD = timedelta(hours=12)
 ROSTER_STEP = timedelta(minutes=30)
 BATTERY_HYSTERESIS_PCT = 5
+BATCH = 200
+"""Loans looked at in one transaction: bounds how long a sample waits to be stored."""
 _Standing = defaultdict[tuple[int, str, str], list[Alarm]]
 """Open alarms by patient, rule and code."""
 
@@ -51,50 +54,70 @@ class _Watched:
         return self.standing.get((self.issue.patient_id, rule, code), ())
 
 
-def sweep(session: Session, now: datetime, zone: ZoneInfo | None = None) -> None:
+def sweep(db: Database, now: datetime, zone: ZoneInfo) -> None:
     """Look at everything that should speak, and at who should listen.
+
+    Loans are looked at in batches, so that between them samples and alarms have their
+    turn.
 
     Parameters
     ----------
-    zone : ZoneInfo, optional
-        Where the patients sleep: a loose electrode wakes nobody. Default: UTC.
+    zone : ZoneInfo
+        Where the patients sleep: a loose electrode wakes nobody.
     """
-    issues = devices_service.open_issues(session)
-    standing = _standing(session)
-    _end_returned(session, standing, {issue.patient_id for issue in issues}, now)
+    with db.read() as session:
+        issues = devices_service.open_issues(session)
+        wearers = {issue.patient_id for issue in issues}
+        limits = thresholds.limits_of_many(session, wearers, now)
+    numbers = [issue.id or 0 for issue in issues]
+    for first in range(0, len(numbers), BATCH):
+        with db.write() as session:
+            batch = devices_service.open_issues(session, numbers[first : first + BATCH])
+            _look(session, batch, limits, now, zone)
+    with db.write() as session:
+        out = {issue.patient_id for issue in devices_service.open_issues(session)}
+        _end_returned(session, _standing(session), out, now)
+        _roster(session, now)
+
+
+def _look(
+    session: Session,
+    issues: Sequence[Issue],
+    limits: Mapping[int, Limits],
+    now: datetime,
+    zone: ZoneInfo,
+) -> None:
+    """Look at some of the loans that are out."""
     enrolled = {issue.id or 0: issue for issue in issues if issue.enrolled_at is not None}
+    standing = _standing(session, {issue.patient_id for issue in enrolled.values()})
     recordings = reading.latest_of_issues(session, enrolled)
     phones = phone_states(session, enrolled)
-    wearers = {issue.patient_id for issue in enrolled.values()}
-    limits = thresholds.limits_of_many(session, wearers, now)
     for issue_id, issue in enrolled.items():
+        own = limits[issue.patient_id]
         one = _Watched(
             issue=issue,
             recording=recordings.get(issue_id),
             phone=phones.get(issue_id),
-            limits=limits[issue.patient_id],
+            limits=own,
             standing=standing,
-            asleep=thresholds.is_asleep(
-                limits[issue.patient_id], zone or ZoneInfo("UTC"), now
-            ),
+            asleep=thresholds.is_asleep(own, zone, now),
         )
         _silence(session, one, now)
         _lead_off(session, one, now)
         _batteries(session, one, now)
-    _roster(session, now)
 
 
-def _standing(session: Session) -> _Standing:
-    """Give the open technical alarms of patients, in one query."""
-    rows = session.exec(
-        select(Alarm).where(
-            col(Alarm.rule).in_(("T1", "T2", "T3")),
-            col(Alarm.closed_at).is_(None),
-            col(Alarm.patient_id).is_not(None),
-        )
+def _standing(session: Session, patient_ids: Collection[int] | None = None) -> _Standing:
+    """Give the open technical alarms of these patients or of all, in one query."""
+    query = select(Alarm).where(
+        col(Alarm.rule).in_(("T1", "T2", "T3")),
+        col(Alarm.closed_at).is_(None),
+        col(Alarm.patient_id).is_not(None),
     )
+    if patient_ids is not None:
+        query = query.where(col(Alarm.patient_id).in_(patient_ids))
     found: _Standing = defaultdict(list)
-    for alarm in rows:
+    for alarm in session.exec(query):
         found[alarm.patient_id or 0, alarm.rule, alarm.code].append(alarm)
     return found
 

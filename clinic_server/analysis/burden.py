@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
@@ -24,6 +25,8 @@ CHANGE_PTS = 10.0
 LEAST_H = 12.0
 """Analysed hours without which a day has no burden."""
 AF = (Rhythm.AFIB.value, Rhythm.AFL.value)
+BATCH = 50
+"""Alarms in one transaction: bounds how long a sample waits to be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,34 +60,51 @@ def sweep(db: Database, now: datetime, zone: ZoneInfo) -> None:
         if patient in known and (both := change(days)) is not None
     }
     risen = {patient: days[-DAYS:] for patient, days in weeks.items() if rose(days)}
-    if not risen and not changed:
-        return
-    with db.write() as session:
-        for patient_id, (day, before, after) in changed.items():
-            raise_condition(
-                session,
-                rule_id="D1",
-                code="alarms.af_burden_change",
-                dedupe_key=f"af_change:{patient_id}:{day.on:%Y-%m-%d}",
-                patient_id=patient_id,
-                onset_at=datetime.combine(day.on, time(), tzinfo=zone),
-                now=now,
-                params={"before": round(before), "percent": round(after)},
-                evidence={"severity": abs(after - before)},
-            )
-        for patient_id, days in risen.items():
-            shares = [day.burden_pct or 0.0 for day in days]
-            raise_condition(
-                session,
-                rule_id="D2",
-                code="alarms.af_burden",
-                dedupe_key=f"af_burden:{patient_id}:{days[0].on:%Y-%m-%d}",
-                patient_id=patient_id,
-                onset_at=datetime.combine(days[0].on, time(), tzinfo=zone),
-                now=now,
-                params={"percent": round(sum(shares) / DAYS)},
-                evidence={"severity": sum(shares) / DAYS},
-            )
+    owed = [partial(_tell_change, patient, *what) for patient, what in changed.items()]
+    owed += [partial(_tell_rise, patient, week) for patient, week in risen.items()]
+    for first in range(0, len(owed), BATCH):
+        with db.write() as session:
+            for tell in owed[first : first + BATCH]:
+                tell(session, now, zone)
+
+
+def _tell_change(
+    patient_id: int,
+    day: Day,
+    before: float,
+    after: float,
+    session: Session,
+    now: datetime,
+    zone: ZoneInfo,
+) -> None:
+    raise_condition(
+        session,
+        rule_id="D1",
+        code="alarms.af_burden_change",
+        dedupe_key=f"af_change:{patient_id}:{day.on:%Y-%m-%d}",
+        patient_id=patient_id,
+        onset_at=datetime.combine(day.on, time(), tzinfo=zone),
+        now=now,
+        params={"before": round(before), "percent": round(after)},
+        evidence={"severity": abs(after - before)},
+    )
+
+
+def _tell_rise(
+    patient_id: int, days: Sequence[Day], session: Session, now: datetime, zone: ZoneInfo
+) -> None:
+    shares = [day.burden_pct or 0.0 for day in days]
+    raise_condition(
+        session,
+        rule_id="D2",
+        code="alarms.af_burden",
+        dedupe_key=f"af_burden:{patient_id}:{days[0].on:%Y-%m-%d}",
+        patient_id=patient_id,
+        onset_at=datetime.combine(days[0].on, time(), tzinfo=zone),
+        now=now,
+        params={"percent": round(sum(shares) / DAYS)},
+        evidence={"severity": sum(shares) / DAYS},
+    )
 
 
 def change(days: Sequence[Day]) -> tuple[float, float] | None:

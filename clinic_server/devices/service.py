@@ -1,7 +1,7 @@
 """Loans: a unit goes to a patient, a phone becomes its phone, and it comes back."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -333,13 +333,12 @@ def open_issue_of(session: Session, patient_id: int) -> Issue | None:
     ).first()
 
 
-def open_issues(session: Session) -> Sequence[Issue]:
-    """Give all loans that are out, the longest due first."""
-    return session.exec(
-        select(Issue)
-        .where(col(Issue.returned_at).is_(None))
-        .order_by(col(Issue.due_on), col(Issue.id))
-    ).all()
+def open_issues(session: Session, among: Collection[int] | None = None) -> Sequence[Issue]:
+    """Give all loans that are out, or those among some; the longest due first."""
+    query = select(Issue).where(col(Issue.returned_at).is_(None))
+    if among is not None:
+        query = query.where(col(Issue.id).in_(among))
+    return session.exec(query.order_by(col(Issue.due_on), col(Issue.id))).all()
 
 
 def returned_since(

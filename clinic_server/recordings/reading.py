@@ -106,17 +106,17 @@ def missing_numbers(session: Session, recording_id: str, before: datetime) -> li
 
     The first twenty: a long hole is one fault, not thousands.
     """
+    # from the last number down: of a long recording only the last half hour is read
     newest = session.exec(
-        select(func.max(Segment.seq)).where(
-            Segment.recording_id == recording_id, Segment.received_at <= before
-        )
-    ).one()
+        select(Segment.seq)
+        .where(Segment.recording_id == recording_id, Segment.received_at <= before)
+        .order_by(col(Segment.seq).desc())
+        .limit(1)
+    ).first()
     if newest is None:
         return []
-    here = select(Segment.seq).where(
-        Segment.recording_id == recording_id, Segment.seq <= newest
-    )
-    stored = set(session.exec(here).all())
-    if len(stored) == newest + 1:
+    here = (Segment.recording_id == recording_id, Segment.seq <= newest)
+    if session.exec(select(func.count()).where(*here)).one() == newest + 1:
         return []
+    stored = set(session.exec(select(Segment.seq).where(*here)).all())
     return [seq for seq in range(newest) if seq not in stored][:20]

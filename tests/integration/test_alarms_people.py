@@ -30,6 +30,8 @@ from clinic_server.wire.care import Opinion
 from tests import factories as make
 from tests.factories import NOW
 
+UTC_ZONE = ZoneInfo("UTC")
+
 
 class World:
     """Three physicians on duty (first, second, head), a nurse, a patient."""
@@ -625,14 +627,33 @@ def test_a_loose_electrode_waits_for_the_morning(world: World) -> None:
     zone = ZoneInfo("Asia/Shanghai")  # 16:00 there at NOW
 
     def loose(hours: float) -> int:
-        with world.db.write() as session:
-            watchdog.sweep(session, NOW + timedelta(hours=hours), zone)
+        watchdog.sweep(world.db, NOW + timedelta(hours=hours), zone)
+        with world.db.read() as session:
             rows = service.open_alarms(session, world.attending, NOW)
             return sum(row.code == "alarms.lead_off" for row in rows)
 
     assert loose(0.05) == 0
     assert loose(8) == 0, "midnight"
     assert loose(14.1) == 1, "six in the morning"
+
+
+def test_every_silence_is_told_however_the_loans_are_dealt(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchdog, "BATCH", 2)
+    with world.db.write() as session:
+        session.get_one(Issue, world.issue_id).enrolled_at = NOW
+        for number in range(4):
+            patient = make.make_patient(session, world.attending, f"C-{number}")
+            serial = f"AX-10{number}"
+            issue_id, _ = make.issue_unit(session, world.attending, patient, serial)
+            session.get_one(Issue, issue_id).enrolled_at = NOW
+    watchdog.sweep(world.db, NOW + timedelta(minutes=20), UTC_ZONE)
+    watchdog.sweep(world.db, NOW + timedelta(minutes=21), UTC_ZONE)
+    with world.db.read() as session:
+        rows = service.open_alarms(session, world.attending, NOW)
+    silent = [row.patient_id for row in rows if row.code == "alarms.silence"]
+    assert len(silent) == len(set(silent)) == 5
 
 
 def test_silence_is_told_at_15_and_30_minutes_and_ends_with_data(world: World) -> None:
@@ -643,8 +664,8 @@ def test_silence_is_told_at_15_and_30_minutes_and_ends_with_data(world: World) -
         session.add(issue)
 
     def look(minutes: float) -> list[tuple[str, str]]:
-        with world.db.write() as session:
-            watchdog.sweep(session, NOW + timedelta(minutes=minutes))
+        watchdog.sweep(world.db, NOW + timedelta(minutes=minutes), UTC_ZONE)
+        with world.db.read() as session:
             rows = service.open_alarms(session, world.attending, world.now)
             return sorted((row.rule, row.tier.value) for row in rows)
 
@@ -677,8 +698,7 @@ def test_electrodes_and_batteries_are_watched(world: World) -> None:
             )
         )
     for minutes in (1, 6, 7):
-        with world.db.write() as session:
-            watchdog.sweep(session, NOW + timedelta(minutes=minutes))
+        watchdog.sweep(world.db, NOW + timedelta(minutes=minutes), UTC_ZONE)
     with world.db.write() as session:
         rows = service.open_alarms(session, world.attending, NOW)
         assert sorted(row.code for row in rows) == ["alarms.battery", "alarms.lead_off"]
@@ -686,7 +706,8 @@ def test_electrodes_and_batteries_are_watched(world: World) -> None:
         assert phone is not None
         phone.battery_pct = 80
         session.add(phone)
-        watchdog.sweep(session, NOW + timedelta(minutes=8))
+    watchdog.sweep(world.db, NOW + timedelta(minutes=8), UTC_ZONE)
+    with world.db.read() as session:
         rows = service.open_alarms(session, world.attending, NOW)
         assert [row.code for row in rows] == ["alarms.lead_off"]
 
@@ -695,16 +716,16 @@ def test_a_hole_in_the_roster_is_an_alarm_of_the_plant_until_it_is_filled(
     world: World,
 ) -> None:
     late = NOW + timedelta(hours=40)
-    with world.db.write() as session:
-        watchdog.sweep(session, late)
-        watchdog.sweep(session, late + timedelta(minutes=1))
+    watchdog.sweep(world.db, late, UTC_ZONE)
+    watchdog.sweep(world.db, late + timedelta(minutes=1), UTC_ZONE)
     with world.db.read() as session:
         rows = service.open_alarms(session, world.stranger, late)
     assert [row.code for row in rows] == ["alarms.roster_empty"]
     with world.db.write() as session:
         world.now = late
         world.duty(session, world.first, 1)
-        watchdog.sweep(session, late + timedelta(minutes=2))
+    watchdog.sweep(world.db, late + timedelta(minutes=2), UTC_ZONE)
+    with world.db.read() as session:
         assert not service.open_alarms(session, world.stranger, late)
 
 
