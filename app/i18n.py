@@ -10,6 +10,7 @@ import re
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from string import Formatter
 
 LOCALES = ("zh_CN", "en")
 DEFAULT = "zh_CN"
@@ -27,6 +28,19 @@ def resolve(tag: str | None) -> str:
     """
     primary = (tag or "").replace("_", "-").split("-")[0].lower()
     return "en" if primary == "en" else DEFAULT
+
+
+class _Counting(Formatter):
+    """Of ``{beats:beat|beats}``, say the number with the word that goes with it."""
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        one, counts, many = format_spec.partition("|")
+        if not counts:
+            return str(super().format_field(value, format_spec))
+        return f"{value} {one if str(value) == '1' else many}"
+
+
+_COUNTING = _Counting()
 
 
 @cache
@@ -55,7 +69,7 @@ def t(code: str, locale: str = DEFAULT, /, **params: object) -> str:
     if sentence is None:
         return code
     try:
-        sentence = sentence.format(**params)
+        sentence = _COUNTING.vformat(sentence, (), params)
     except (KeyError, IndexError):
         return sentence
     return _UNIT_GAP.sub("\u00a0", sentence)

@@ -13,7 +13,7 @@ FORBIDDEN = (
     "AI 诊断", "emergency system", "guarantee", "all normal", "your heart is fine",
     "never misses",
 )  # fmt: skip
-PLACEHOLDER = re.compile(r"\{(\w+)\}")
+PLACEHOLDER = re.compile(r"\{(\w+)(?::[^|{}]*\|[^{}]*)?\}")
 
 
 def catalogue(room: str, locale: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from clinic_server.alarms.catalogue import RULES
 from clinic_server.alarms.models import Adjudication
 from clinic_server.alarms.service import OUTCOMES
-from clinic_server.i18n import LOCALES, catalogue
+from clinic_server.i18n import LOCALES, catalogue, t
 from clinic_server.patients.models import CaseVerb
 from clinic_server.staff.models import Role
 from clinic_server.wire.care import Opinion, Step
@@ -37,6 +37,11 @@ def test_both_languages_have_the_same_sentences_with_the_same_placeholders() -> 
         return sorted(name for _, name, _, _ in Formatter().parse(text) if name)
 
     assert {k for k in zh if names(zh[k]) != names(en[k])} == set()
+
+
+@pytest.mark.parametrize(("n", "said"), [(1, "1 beat"), (2, "2 beats"), ("0", "0 beats")])
+def test_one_beat_is_not_one_beats(n: object, said: str) -> None:
+    assert t("reading.beats_n", "en", n=n).replace("\u00a0", " ") == said
 
 
 def _locale_files() -> list[Path]:

@@ -13,7 +13,12 @@ export function t(code, params = {}) {
   const sentence = sentences[code];
   if (sentence === undefined) return code;
   return sentence
-    .replace(/\{(\w+)\}/g, (whole, name) => (name in params ? String(params[name]) : whole))
+    // {n} or, with the word that goes with the number, {n:beat|beats}
+    .replace(/\{(\w+)(?::([^|{}]*)\|([^{}]*))?\}/g, (whole, name, one, many) => {
+      if (!(name in params)) return whole;
+      const value = String(params[name]);
+      return one === undefined ? value : `${value} ${value === "1" ? one : many}`;
+    })
     .replace(UNIT_GAP, "$1\u00a0");
 }
 
