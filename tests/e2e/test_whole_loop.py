@@ -57,7 +57,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield Running(f"http://127.0.0.1:{port}", phones, password)
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(60)
 
 
 def _await(url: str, process: "subprocess.Popen[bytes]") -> None:

@@ -62,10 +62,6 @@ export function drawStrips() {
       mmPerS: speed, mmPerMv: gain,
     });
   }
-  for (const [name, value] of [["gain", gain], ["speed", speed]]) {
-    $(`#${name}`).value = String(value);
-    $(`#${name}`).classList.toggle("unusual", value !== USUAL[name]);
-  }
   for (const legend of $$(".legend.only-present")) {
     const kind = legend.dataset.beat === "P" ? "/" : legend.dataset.beat;
     legend.hidden = !ecg.beats.some(([, one]) => one === kind);
@@ -159,6 +155,7 @@ export function setUpStrips(page) {
   bind(["-"], "", () => setGain(beside(GAINS, gain, -1)));
   bind(["."], "console.key_speed", () => setSpeed(beside(SPEEDS, speed, 1)), { show: [",", "."] });
   bind([","], "", () => setSpeed(beside(SPEEDS, speed, -1)));
+  sayScales();
   loadStrips();
 }
 
@@ -189,15 +186,25 @@ const beside = (steps, value, by) => steps[
   Math.max(0, Math.min(steps.length - 1, steps.indexOf(value) + by))
 ];
 
+/** Say which gain and speed are chosen, also while the trace is still on its way. */
+function sayScales() {
+  for (const [name, value] of [["gain", gain], ["speed", speed]]) {
+    $(`#${name}`).value = String(value);
+    $(`#${name}`).classList.toggle("unusual", value !== USUAL[name]);
+  }
+}
+
 function setGain(value) {
   gain = value;
+  sayScales();
   drawStrips();
 }
 
 function setSpeed(value) {
   // what stands in the middle of the row stays there
-  const middle = from + rowSamples() / 2;
+  const middle = ecg && from + rowSamples() / 2;
   speed = value;
   if (ecg) from = clampFrom(middle - rowSamples() / 2);
+  sayScales();
   drawStrips();
 }
