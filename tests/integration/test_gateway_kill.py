@@ -28,6 +28,12 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.kill
 
 
+@pytest.fixture
+def database_url() -> str:
+    """SQLite only: the gateway is killed, not the server."""
+    return ""
+
+
 class Box:
     """The gateway's process, through all its lives, and what it has on its disk."""
 
