@@ -29,7 +29,7 @@ from analytics.rhythm_patterns import (
     ventricular_runs,
 )
 from analytics.rhythm_pauses import find_pauses
-from analytics.rhythm_rate import rate_episodes
+from analytics.rhythm_rate import rate_episodes, sinus_elsewhere
 from analytics.types import Episode, QualityWindow
 from analytics.vocabulary import Grade, NoiseCause, Rhythm
 
@@ -49,7 +49,6 @@ ON_TOP = frozenset(
 """Rhythms that lie on a basic rhythm and take no time from it."""
 VENTRICULAR = frozenset({Rhythm.VT, Rhythm.PVT, Rhythm.IVR})
 SAME_PLACE = 0.5  # of the shorter: episodes that overlap so far are one
-SILENT_S = 5.0  # s around a beat that count as rhythm of that beat (as in `rhythm`)
 
 
 def whole_of(episodes: Sequence[Episode]) -> list[Episode]:
@@ -289,25 +288,5 @@ def _sinus(
     """Call the rest sinus rhythm where there are beats; the machine's own where it fits."""
     silent = Rhythm.ASYS  # it lies on top, yet nobody calls it sinus rhythm
     taken = spans_of([e for e in named if e.rhythm not in ON_TOP or e.rhythm is silent])
-    slack = int(SILENT_S * beats.fs)
-    alive = merge(
-        zip(
-            np.maximum(0, beats.sample - slack).tolist(),
-            np.minimum(beats.end_sample, beats.sample + slack).tolist(),
-            strict=True,
-        )
-    )
     own = {_span(e): e for e in known}
-    out: list[Episode] = []
-    for first, end in subtract(alive, taken):
-        low, high = (int(k) for k in np.searchsorted(beats.sample, [first, end]))
-        if (first, end) in own:
-            out.append(own[(first, end)])
-        elif high > low:
-            evidence = {
-                "beats": float(high - low),
-                "rate_bpm": mean_rate_bpm(beats.rr_s[low:high]),
-            }
-            sure = float(np.clip(beats.confidence[low:high].mean(), 0.0, 1.0))
-            out.append(Episode(Rhythm.N, first, end, sure, evidence))
-    return out
+    return [own.get(_span(e), e) for e in sinus_elsewhere(beats, taken)]

@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from analytics.rhythm_af import find_atrial_fibrillation
 from analytics.rhythm_beats import (
     BeatArrays,
     Span,
     beat_arrays,
     graded,
-    mean_rate_bpm,
     merge,
     spans_of,
     subtract,
@@ -28,7 +25,7 @@ from analytics.rhythm_patterns import (
     ventricular_runs,
 )
 from analytics.rhythm_pauses import find_pauses
-from analytics.rhythm_rate import rate_episodes
+from analytics.rhythm_rate import rate_episodes, sinus_elsewhere
 from analytics.types import Beat, Ecg, Episode, QualityWindow
 from analytics.vocabulary import Grade, Rhythm
 
@@ -61,7 +58,6 @@ WRITTEN = {
 """How `rhythm_changes` says what annotation files have no common word for."""
 TWO_LEADS = 1.5  # times as sure: what one lead may say at most, 0.6, becomes 0.9
 FAST_WIDE = (Rhythm.VT, Rhythm.PVT, Rhythm.VFIB, Rhythm.VFL)
-SILENT_S = 5.0  # s around a beat that count as rhythm of that beat
 
 
 def find_episodes(
@@ -155,7 +151,7 @@ def find_episodes(
     silent = spans_of(pauses, Rhythm.ASYS)
     rest = merge([*taken, *spans_of(rates), *silent])
     named += [_noise(span, quality) for span in noise]
-    named += _sinus(table, rest)
+    named += sinus_elsewhere(table, rest)
     return tuple(sorted(named, key=lambda e: (e.onset_sample, -(e.offset_sample or 0))))
 
 
@@ -247,34 +243,3 @@ def _noise(span: Span, quality: Sequence[QualityWindow]) -> Episode:
     inside = [w for w in quality if w.first_sample < span[1] and w.end_sample > span[0]]
     causes = {f"cause_{w.cause}": 1.0 for w in inside if w.cause is not None}
     return Episode(Rhythm.NOISE, span[0], span[1], 1.0, causes)
-
-
-def _sinus(table: BeatArrays, taken: Sequence[Span]) -> list[Episode]:
-    """Call what is left sinus rhythm where there are beats."""
-    if len(table) == 0:
-        return []
-    slack = int(SILENT_S * table.fs)
-    # Beats closer than that to each other are one stretch.
-    breaks = np.flatnonzero(np.diff(table.sample) > 2 * slack)
-    firsts = table.sample[np.concatenate([[0], breaks + 1])]
-    lasts = table.sample[np.concatenate([breaks, [len(table) - 1]])]
-    alive = [
-        (max(0, first - slack), min(table.end_sample, last + slack))
-        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)
-    ]
-    out: list[Episode] = []
-    for first, end in subtract(alive, taken):
-        i, j = np.searchsorted(table.sample, [first, end])
-        if i == j:
-            continue
-        rr = table.rr_s[i:j]
-        out.append(
-            Episode(
-                Rhythm.N,
-                first,
-                end,
-                float(np.clip(table.confidence[i:j].mean(), 0.0, 1.0)),
-                {"beats": float(j - i), "rate_bpm": mean_rate_bpm(rr)},
-            )
-        )
-    return out

@@ -1,10 +1,19 @@
 """Basic rhythm where nothing else is: sinus rhythm, its rate, its irregularity."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from analytics.rhythm_beats import BeatArrays, Floats, Span, covered, mean_rate_bpm, runs_of
+from analytics.rhythm_beats import (
+    BeatArrays,
+    Floats,
+    Span,
+    covered,
+    mean_rate_bpm,
+    runs_of,
+    subtract,
+)
 from analytics.types import Episode, Flags
 from analytics.vocabulary import Rhythm
 
@@ -13,6 +22,7 @@ SLOW_BPM: Final = 50.0  # /min, below: sinus bradycardia (alarm rule D1)
 SUSTAINED_S: Final = 30.0  # s; shorter changes of rate are not an episode (own)
 BREATHING_BEATS: Final = 24  # beats over which sinus arrhythmia is looked for
 BREATHING_SPAN_S: Final = 0.16  # s between slow and fast intervals (0.12 s is usual; own)
+SILENT_S: Final = 5.0  # s around a beat that count as rhythm of that beat
 BREATHING_MEMORY: Final = 0.3  # correlation of successive intervals: a wave, not chance
 
 
@@ -48,6 +58,49 @@ def rate_episodes(beats: BeatArrays, taken: list[Span]) -> list[Episode]:
     wave = _breathing(beats.rr_s, free & ~claimed)
     out += _sustained(beats, Rhythm.SARRH, wave)
     return sorted(out, key=lambda e: e.onset_sample)
+
+
+def sinus_elsewhere(table: BeatArrays, taken: Sequence[Span]) -> list[Episode]:
+    """Call what is left sinus rhythm where there are beats.
+
+    Parameters
+    ----------
+    table : BeatArrays
+    taken : sequence of (first sample, first sample after)
+        Stretches of other rhythms, merged and in order.
+
+    Returns
+    -------
+    list of Episode
+        ``N`` in order of time, up to 5 s before and after the beats.
+    """
+    if len(table) == 0:
+        return []
+    slack = int(SILENT_S * table.fs)
+    # Beats closer than that to each other are one stretch.
+    breaks = np.flatnonzero(np.diff(table.sample) > 2 * slack)
+    firsts = table.sample[np.concatenate([[0], breaks + 1])]
+    lasts = table.sample[np.concatenate([breaks, [len(table) - 1]])]
+    alive = [
+        (max(0, first - slack), min(table.end_sample, last + slack))
+        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)
+    ]
+    out: list[Episode] = []
+    for first, end in subtract(alive, taken):
+        i, j = np.searchsorted(table.sample, [first, end])
+        if i == j:
+            continue
+        rr = table.rr_s[i:j]
+        out.append(
+            Episode(
+                Rhythm.N,
+                first,
+                end,
+                float(np.clip(table.confidence[i:j].mean(), 0.0, 1.0)),
+                {"beats": float(j - i), "rate_bpm": mean_rate_bpm(rr)},
+            )
+        )
+    return out
 
 
 def _rolling_rate(rr_s: Floats, known: Flags, width: int) -> Floats:
