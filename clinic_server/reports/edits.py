@@ -32,8 +32,8 @@ from analytics.vocabulary import Aami
 from clinic_server.errors import Conflict, NotFound, Unprocessable
 from clinic_server.recordings import service as recordings
 from clinic_server.reports.models import Report, ReportEdit, ReportReading
+from clinic_server.reports.trail import audit_report
 from clinic_server.staff import service as staff_service
-from clinic_server.staff.audit import audit_by
 from clinic_server.staff.models import Staff
 from clinic_server.wire.ecg import MAX_SAMPLE_INDEX
 
@@ -260,21 +260,8 @@ def append(
     report.remeasure_at = now + QUIET
     session.add_all([row, report])
     session.flush()
-    audit_by(
-        session,
-        staff,
-        at=now,
-        action="reading.edit",
-        object_kind="report",
-        object_id=report.id or 0,
-        patient_id=report.patient_id,
-        detail={
-            "number": number,
-            "kind": sent.kind,
-            "beats": len(sent.steps),
-            "to": sent.to,
-        },
-    )
+    told = {"kind": sent.kind, "beats": len(sent.steps), "to": sent.to}
+    audit_report(session, report, "reading.edit", staff, now, number=number, **told)
     return Appended(row, unseen)
 
 

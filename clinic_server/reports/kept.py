@@ -10,7 +10,7 @@ from clinic_server.errors import Conflict, NotFound
 from clinic_server.reports import edits
 from clinic_server.reports.archive import Kept
 from clinic_server.reports.models import Report, ReportJob, ReportReading, ReportTile
-from clinic_server.staff.audit import audit_by
+from clinic_server.reports.trail import audit_report
 from clinic_server.staff.models import Staff
 
 
@@ -106,7 +106,7 @@ def prepare(session: Session, report: Report, staff: Staff, now: datetime) -> No
         return
     job.done_at, job.started_at, job.attempts, job.error = None, None, 0, ""
     session.add(job)
-    _audit(session, report, staff, "reading.prepare", now)
+    audit_report(session, report, "reading.prepare", staff, now)
 
 
 def settle(session: Session, report: Report, result: dict[str, Any], upto: int) -> bool:
@@ -158,18 +158,4 @@ def preread(session: Session, report: Report, staff: Staff, now: datetime) -> No
         raise Conflict("reports.already_signed")
     report.preread_by, report.preread_at = staff.id, now
     session.add(report)
-    _audit(session, report, staff, "reading.preread", now)
-
-
-def _audit(
-    session: Session, report: Report, staff: Staff, action: str, now: datetime
-) -> None:
-    audit_by(
-        session,
-        staff,
-        at=now,
-        action=action,
-        object_kind="report",
-        object_id=report.id or 0,
-        patient_id=report.patient_id,
-    )
+    audit_report(session, report, "reading.preread", staff, now)

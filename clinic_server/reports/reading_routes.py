@@ -15,7 +15,6 @@ from sqlmodel import Session
 
 from analytics.beat_groups import AFTER_S, BEFORE_S, waves_of
 from clinic_server.deps import (
-    App,
     AppDep,
     ClockDep,
     LocaleDep,
@@ -31,8 +30,8 @@ from clinic_server.reports.archive import in_uv
 from clinic_server.reports.edits import EditSent
 from clinic_server.reports.models import Report, ReportEdit
 from clinic_server.reports.reading_desk import ReadingDesk
+from clinic_server.reports.trail import audit_report
 from clinic_server.staff import service as staff_service
-from clinic_server.staff.audit import audit_by
 from clinic_server.staff.auth import CsrfToken, CurrentStaff, require
 from clinic_server.staff.models import Role, Staff
 from clinic_server.templating import page
@@ -78,7 +77,8 @@ def show(
     recording = recordings.recording_by_id(session, report.recording_id)
     patient = patients.patient_of_record(session, report.patient_id)
     born, today = patient.born_on, now.date()
-    _audit_open(app, report, staff, now)
+    with app.db.write() as writing:
+        audit_report(writing, report, "reading.open", staff, now)
     return page(
         request,
         "report_reading.html",
@@ -91,19 +91,6 @@ def show(
         years=today.year - born.year - ((today.month, today.day) < (born.month, born.day)),
         ready=kept.is_kept(session, report.recording_id),
     )
-
-
-def _audit_open(app: App, report: Report, staff: Staff, now: Any) -> None:
-    with app.db.write() as session:
-        audit_by(
-            session,
-            staff,
-            at=now,
-            action="reading.open",
-            object_kind="report",
-            object_id=report.id or 0,
-            patient_id=report.patient_id,
-        )
 
 
 @router.get("/console/reports/{report_id}/reading/day", include_in_schema=False)

@@ -23,7 +23,7 @@ from clinic_server.reports import pdf, render, service
 from clinic_server.reports.document import Document
 from clinic_server.reports.models import Report
 from clinic_server.reports.paper import polylines
-from clinic_server.staff.audit import audit_by
+from clinic_server.reports.trail import audit_report
 from clinic_server.staff.auth import CsrfToken, CurrentStaff, Physician
 from clinic_server.staff.models import Staff
 from clinic_server.templating import page
@@ -220,12 +220,4 @@ def _after(
     with app.db.write() as session:
         if printed is not None:
             service.keep_pdf(session, report.id or 0, *printed)
-        audit_by(
-            session,
-            staff,
-            at=now,
-            action=action,
-            object_kind="report",
-            object_id=report.id or 0,
-            patient_id=report.patient_id,
-        )
+        audit_report(session, report, action, staff, now)

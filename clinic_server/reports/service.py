@@ -24,7 +24,7 @@ from clinic_server.recordings import service as recordings
 from clinic_server.recordings.models import Recording
 from clinic_server.reports import edits
 from clinic_server.reports.models import Report, ReportJob
-from clinic_server.staff.audit import audit_by
+from clinic_server.reports.trail import audit_report
 from clinic_server.staff.models import Staff
 from clinic_server.staff.passwords import verify_password
 from clinic_server.wire.care import Opinion
@@ -167,7 +167,7 @@ def store_draft(
         actor="system",
         detail={"report_id": report.id, "recording_id": recording_id},
     )
-    _audit(session, report, "report.draft", None, now)
+    audit_report(session, report, "report.draft", None, now)
     return report
 
 
@@ -252,7 +252,7 @@ def edit_note(
     _require_draft(report)
     report.conclusion = text
     session.add(report)
-    _audit(session, report, "report.edit", staff, now)
+    audit_report(session, report, "report.edit", staff, now)
 
 
 def sign(
@@ -302,7 +302,7 @@ def sign(
         text=patient_text.strip(),
         now=now,
     )
-    _audit(session, report, "report.sign", staff, now, sha256=report.sha256)
+    audit_report(session, report, "report.sign", staff, now, sha256=report.sha256)
     return report
 
 
@@ -341,7 +341,7 @@ def amend(
     )
     session.add(successor)
     session.flush()
-    _audit(session, successor, "report.amend", staff, now, reason=reason.strip())
+    audit_report(session, successor, "report.amend", staff, now, reason=reason.strip())
     return successor
 
 
@@ -380,26 +380,6 @@ def fingerprint(session: Session, report: Report) -> str:
 def _require_draft(report: Report) -> None:
     if report.state != "draft":
         raise Conflict("reports.already_signed")
-
-
-def _audit(
-    session: Session,
-    report: Report,
-    action: str,
-    staff: Staff | None,
-    now: datetime,
-    **detail: str,
-) -> None:
-    audit_by(
-        session,
-        staff,
-        at=now,
-        action=action,
-        object_kind="report",
-        object_id=report.id or 0,
-        patient_id=report.patient_id,
-        detail=detail,
-    )
 
 
 def analysable_shares(
