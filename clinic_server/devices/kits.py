@@ -91,9 +91,7 @@ def set_kit(
     row = session.exec(
         select(DeviceKit).where(
             DeviceKit.model == model,
-            col(DeviceKit.site_id).is_(None)
-            if by.site_id is None
-            else col(DeviceKit.site_id) == by.site_id,
+            col(DeviceKit.site_id).is_not_distinct_from(by.site_id),
         )
     ).first() or DeviceKit(
         site_id=by.site_id, model=model, parts=[], set_by=by.id or 0, set_at=now

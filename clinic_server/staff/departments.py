@@ -70,9 +70,7 @@ def save(
             Department.name == name,
             col(Department.id) != (number or 0),
             col(Department.closed_at).is_(None),
-            col(Department.site_id).is_(None)
-            if row.site_id is None
-            else col(Department.site_id) == row.site_id,
+            col(Department.site_id).is_not_distinct_from(row.site_id),
         )
     ).first()
     if twin is not None:

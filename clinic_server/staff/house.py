@@ -71,9 +71,7 @@ def decide(
         row = session.exec(
             select(HouseSetting).where(
                 HouseSetting.name == name,
-                col(HouseSetting.site_id).is_(None)
-                if site_id is None
-                else col(HouseSetting.site_id) == site_id,
+                col(HouseSetting.site_id).is_not_distinct_from(site_id),
             )
         ).first() or HouseSetting(
             site_id=site_id, name=name, value=new, set_by=by.id or 0, set_at=now
