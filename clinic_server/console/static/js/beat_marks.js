@@ -4,9 +4,12 @@ import { colour } from "./trace.js";
 
 export const BEAT_INK = { N: "bN", S: "bS", V: "bV", F: "bF", "/": "bP", Q: "bQ" };
 
+/** The colour of a class in the theme of the page. */
+export const beatInk = (kind) => colour(BEAT_INK[kind] ?? BEAT_INK.Q);
+
 /** Fill the shape of a class: colour is never alone. */
 export function beatShape(context, kind, x, y, r) {
-  context.fillStyle = colour(BEAT_INK[kind] ?? "bQ");
+  context.fillStyle = beatInk(kind);
   context.strokeStyle = context.fillStyle;
   context.beginPath();
   if (kind === "N") context.arc(x, y, r * 0.65, 0, 7);

@@ -1,6 +1,7 @@
 // Full disclosure: the whole day, a minute a line, coloured by beat class. Lines are
 // painted once and kept, so that scrolling only copies pictures.
 
+import { beatInk } from "./beat_marks.js";
 import { lowerBound } from "./reading_fold.js";
 import { colour, hatch } from "./trace.js";
 import { known, shortTime, t, timeOfDay } from "./words.js";
@@ -11,7 +12,6 @@ const KEPT_LINES = 240;
 const MINUTE_S = 60;
 const BEFORE_S = 0.12; // s before R that carry the class's colour
 const AFTER_S = 0.36;
-const INK = { N: "bN", S: "bS", V: "bV", F: "bF", "/": "bP", Q: "bQ" };
 const HOLE = -128;
 const TALL = 0.62; // of a line's height to each side: neighbours may touch, as on paper
 
@@ -232,7 +232,7 @@ export class Disclosure {
     for (; i < now.n && now.sample[i] < from + MINUTE_S * day.fs + day.fs; i += 1) {
       const kind = String.fromCharCode(now.aami[i]);
       if (kind === "N") continue;
-      context.strokeStyle = colour(INK[kind] ?? "bQ");
+      context.strokeStyle = beatInk(kind);
       const at = now.sample[i] - from;
       stroke(Math.floor((at - BEFORE_S * day.fs) / perStep), Math.ceil((at + AFTER_S * day.fs) / perStep));
     }

@@ -1,13 +1,13 @@
 // The Poincaré (Lorenz) plot: each interval against the next. Draw a line around points to
 // choose their beats.
 
+import { BEAT_INK } from "./beat_marks.js";
 import { colour, prepare } from "./trace.js";
 
 const STEPS_MS = [1000, 1500, 2000, 3000];
 const LOW_MS = 200;
 const SHARE = 0.998;
 const ORDER = ["N", "Q", "/", "S", "F", "V"];
-const INK = { N: "bN", S: "bS", V: "bV", F: "bF", "/": "bP", Q: "bQ" };
 
 function pixelsOf(name) {
   const probe = document.createElement("canvas").getContext("2d");
@@ -81,7 +81,7 @@ export class Lorenz {
     const size = Math.max(1, Math.round(1.4 * ratio));
     for (const kind of ORDER) {
       const code = kind.charCodeAt(0);
-      const ink = pixelsOf(INK[kind]);
+      const ink = pixelsOf(BEAT_INK[kind]);
       const alpha = kind === "N" ? 70 : 220;
       for (let i = 1; i + 1 < now.n; i += 1) {
         if (now.aami[i] !== code || !now.usable[i]) continue;

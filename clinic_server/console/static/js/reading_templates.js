@@ -2,8 +2,8 @@
 // median; the whole template can be chosen, split and merged.
 
 import { post, Refused } from "./api.js";
+import { beatInk, beatShape } from "./beat_marks.js";
 import { $, h, say } from "./dom.js";
-import { beatShape, BEAT_INK } from "./reading_marks.js";
 import { colour, prepare } from "./trace.js";
 import { t } from "./words.js";
 
@@ -168,7 +168,7 @@ export class Templates {
       for (let p = 0; p < points; p += 1) context.lineTo(x(p), y(wave[p]));
       context.stroke();
     };
-    const ink = colour(BEAT_INK[row.kind] ?? "bQ");
+    const ink = beatInk(row.kind);
     context.strokeStyle = ink;
     context.lineJoin = "round";
     context.globalAlpha = 0.16;

@@ -1,5 +1,6 @@
 // ECG on paper at true scale: 25 mm/s and 10 mm/mV in the millimetres of this screen.
 
+import { beatInk, beatShape } from "./beat_marks.js";
 import { colour, hatch, prepare, range, strokeSamples } from "./trace.js";
 import { known, t, timeOfDay } from "./words.js";
 
@@ -11,33 +12,6 @@ const LABEL_MM = 7; // room for the beats' letters
 export function pxPerMm() {
   const scale = Number(localStorage.getItem(CALIBRATION));
   return CSS_PX_PER_MM * (scale > 0.5 && scale < 2 ? scale : 1);
-}
-
-const BEAT = { N: "bN", S: "bS", V: "bV", F: "bF", "/": "bP", Q: "bQ" };
-
-function beatShape(context, kind, x, y, r) {
-  context.beginPath();
-  if (kind === "N") context.arc(x, y, r * 0.65, 0, 7);
-  else if (kind === "S") {
-    context.moveTo(x, y - r);
-    context.lineTo(x + r * 1.1, y + r);
-    context.lineTo(x - r * 1.1, y + r);
-    context.closePath();
-  } else if (kind === "V") context.rect(x - r, y - r, 2 * r, 2 * r);
-  else if (kind === "F") {
-    context.moveTo(x, y - r * 1.3);
-    context.lineTo(x + r * 1.3, y);
-    context.lineTo(x, y + r * 1.3);
-    context.lineTo(x - r * 1.3, y);
-    context.closePath();
-  } else if (kind === "/") context.rect(x - r * 0.4, y - r * 1.2, r * 0.8, r * 2.4);
-  else {
-    context.arc(x, y, r, 0, 7);
-    context.lineWidth = r * 0.45;
-    context.stroke();
-    return;
-  }
-  context.fill();
 }
 
 /** One strip of paper in an element that holds a canvas. */
@@ -211,12 +185,10 @@ export class Strip {
     for (const [i, kind] of ecg.beats) {
       const x = this.x(i);
       if (x < 2 || x > width - 2) continue;
-      const ink = colour(BEAT[kind] ?? "bQ");
       // paper behind the letter: a tall R wave must not hide what the beat was called
       context.fillStyle = colour("paper");
       context.fillRect(x - 1.6 * mm, 0.5 * mm, 3.2 * mm, 6.3 * mm);
-      context.fillStyle = ink;
-      context.strokeStyle = ink;
+      context.fillStyle = beatInk(kind);
       context.font = `${kind === "N" ? 400 : 700} ${3.2 * mm}px ${family}`;
       context.fillText(kind, x, 3.6 * mm);
       beatShape(context, kind, x, 5.6 * mm, 0.85 * mm);
@@ -252,7 +224,7 @@ export function drawMinimap(canvas, ecg, samples, band, frame) {
   strokeSamples(context, samples, 0, n, x, y, ratio);
   for (const [i, kind] of ecg.beats) {
     if (kind === "N") continue;
-    context.strokeStyle = colour(BEAT[kind] ?? "bQ");
+    context.strokeStyle = beatInk(kind);
     strokeSamples(
       context, samples, Math.max(0, i - Math.round(0.2 * ecg.fs)),
       Math.min(n, i + Math.round(0.45 * ecg.fs)), x, y, ratio,
