@@ -6,16 +6,15 @@ part: the space between them becomes U+00A0 when the sentence is made.
 """
 
 import json
-import re
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from string import Formatter
+
+from clinic_server.wire.words import fill
 
 LOCALES = ("zh_CN", "en")
 DEFAULT = "zh_CN"
 _FOLDER = Path(__file__).parent / "locales"
-_UNIT_GAP = re.compile(r"(?<=\d) (?=[%°A-Za-zµ\u4e00-\u9fff])")
 
 
 def resolve(tag: str | None) -> str:
@@ -28,19 +27,6 @@ def resolve(tag: str | None) -> str:
     """
     primary = (tag or "").replace("_", "-").split("-")[0].lower()
     return "en" if primary == "en" else DEFAULT
-
-
-class _Counting(Formatter):
-    """Of ``{beats:beat|beats}``, say the number with the word that goes with it."""
-
-    def format_field(self, value: object, format_spec: str) -> str:
-        one, counts, many = format_spec.partition("|")
-        if not counts:
-            return str(super().format_field(value, format_spec))
-        return f"{value} {one if str(value) == '1' else many}"
-
-
-_COUNTING = _Counting()
 
 
 @cache
@@ -68,11 +54,7 @@ def t(code: str, locale: str = DEFAULT, /, **params: object) -> str:
     sentence = catalogue(resolve(locale)).get(code)
     if sentence is None:
         return code
-    try:
-        sentence = _COUNTING.vformat(sentence, (), params)
-    except (KeyError, IndexError):
-        return sentence
-    return _UNIT_GAP.sub("\u00a0", sentence)
+    return fill(sentence, params)
 
 
 def say_span(span: timedelta, locale: str) -> str:
