@@ -24,6 +24,7 @@ from clinic_server.wire.ecg import (
     encode_segment,
     sha256_hex,
 )
+from sensors.virtual.hearts import named_heart
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -208,3 +209,15 @@ class Phone:
             json={"last_seq": last_seq},
             headers=self.headers,
         )
+
+
+def ectopic_segments(seconds: int, fs_hz: int = 250, at: datetime = NOW) -> list[bytes]:
+    """Pack a scripted heart with ectopic beats, one lead, ten seconds a segment."""
+    heart = named_heart("ectopy", seed=3, fs_hz=fs_hz, lead_names=("II",))
+    step = 10 * fs_hz
+    return [
+        segment_body(
+            first, step, at=at, counts=np.asarray(heart.read(step).counts, np.int32)
+        )
+        for first in range(0, seconds * fs_hz, step)
+    ]

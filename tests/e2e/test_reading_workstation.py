@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -17,11 +16,9 @@ from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Role
 from clinic_server.wire.ecg import (
     RecordingCreate,
-    SegmentHeader,
-    encode_segment,
+    decode_header,
     sha256_hex,
 )
-from sensors.virtual.hearts import named_heart
 from tests import factories as make
 from tests.e2e.console_world import Looker, Ward, fits, look, ward_in
 
@@ -49,7 +46,6 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
 
 def record(ward: Ward) -> None:
     now = datetime.now(UTC)
-    heart = named_heart("ectopy", seed=3, fs_hz=FS, lead_names=("II",))
     with ward.db.write() as session:
         make.make_staff(session, "li", Role.TECHNICIAN, now=now, name="李萍")
         zhang = staff_service.staff_by_id(session, ward.physician_id)
@@ -69,17 +65,8 @@ def record(ward: Ward) -> None:
             create=create,
             now=now,
         )
-        for seq in range(SECONDS // 10):
-            counts = np.asarray(heart.read(10 * FS).counts, np.int32)
-            header = SegmentHeader(
-                first_sample=seq * 10 * FS,
-                n_samples=10 * FS,
-                n_leads=1,
-                contact=True,
-                phone_at=now,
-                phone_mono_s=float(seq),
-            )
-            body = encode_segment(header, counts)
+        for seq, body in enumerate(make.ectopic_segments(SECONDS, FS, now)):
+            header, _ = decode_header(body)
             one = Incoming(RECORDING, seq, header, body, sha256_hex(body), now)
             store.put(session, recording, one)
         recordings.close(session, recording, "imported", now)

@@ -5,7 +5,6 @@ import re
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-import numpy as np
 import pytest
 from sqlmodel import select
 
@@ -17,8 +16,6 @@ from clinic_server.recordings.models import Recording
 from clinic_server.reports import service, worker
 from clinic_server.reports.models import Report, ReportJob
 from clinic_server.staff.models import Staff
-from clinic_server.wire.ecg import SegmentHeader, encode_segment
-from sensors.virtual.hearts import named_heart
 from tests import factories as make
 
 SECONDS = 120
@@ -30,19 +27,8 @@ def recorded(clinic, ward):
     """Two minutes of a scripted heart, recorded and returned."""
     phone = clinic.phone(ward.code)
     phone.announce()
-    heart = named_heart("ectopy", seed=3, fs_hz=FS, lead_names=("II",))
-    for seq in range(SECONDS // 10):
-        first = seq * 10 * FS
-        counts = np.asarray(heart.read(10 * FS).counts, np.int32)
-        header = SegmentHeader(
-            first_sample=first,
-            n_samples=10 * FS,
-            n_leads=1,
-            contact=True,
-            phone_at=clinic.clock.now,
-            phone_mono_s=float(first),
-        )
-        assert phone.put(seq, encode_segment(header, counts)).status_code == 201
+    for seq, body in enumerate(make.ectopic_segments(SECONDS, FS, clinic.clock.now)):
+        assert phone.put(seq, body).status_code == 201
     clinic.clock.forward(seconds=SECONDS)
     physician = clinic.sign_in("zhang")
     answer = physician.post(

@@ -24,8 +24,6 @@ from clinic_server.reports.models import (
     ReportTile,
 )
 from clinic_server.staff.models import AuditEntry, Role
-from clinic_server.wire.ecg import SegmentHeader, encode_segment
-from sensors.virtual.hearts import named_heart
 from tests import factories as make
 
 SECONDS = 60
@@ -35,20 +33,7 @@ FS = 250
 @pytest.fixture(scope="module")
 def heart_bodies() -> list[bytes]:
     """A minute of a scripted heart with ectopic beats, as segments."""
-    heart = named_heart("ectopy", seed=3, fs_hz=FS, lead_names=("II",))
-    bodies = []
-    for seq in range(SECONDS // 10):
-        counts = np.asarray(heart.read(10 * FS).counts, np.int32)
-        header = SegmentHeader(
-            first_sample=seq * 10 * FS,
-            n_samples=10 * FS,
-            n_leads=1,
-            contact=True,
-            phone_at=make.NOW,
-            phone_mono_s=float(seq),
-        )
-        bodies.append(encode_segment(header, counts))
-    return bodies
+    return make.ectopic_segments(SECONDS, FS)
 
 
 class Reading:
