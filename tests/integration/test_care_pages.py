@@ -174,7 +174,8 @@ def test_a_call_without_an_answer_comes_back_until_the_contact_is_rung(
         clinic.clock.forward(hours=2, minutes=1)
         nurse = clinic.sign_in("chen")  # a desk left alone for two hours is signed out
         again = nurse.get("/desk").text
-        assert f"rung {call + 1} times" in again.replace("\u00a0", " ")
+        times = "time" if call == 0 else "times"
+        assert f"rung {call + 1} {times}," in again.replace("\u00a0", " ")
     later = (clinic.clock.now + timedelta(minutes=30)).isoformat()
     agreed = nurse.post(path, json={"outcome": "call_back", "again_at": later})
     assert agreed.status_code == 204
