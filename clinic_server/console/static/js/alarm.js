@@ -20,6 +20,20 @@ const UNDO_MS = 10_000;
 // ---- the part that changes ----
 
 let refreshing = null;
+const served = new Map($$("[data-part]").map((part) => [part.dataset.part, part.outerHTML]));
+
+/** Replace a part, if it changed at all, and leave the menus open that a hand has opened. */
+function takeIn(part) {
+  const name = part.dataset.part;
+  if (served.get(name) === part.outerHTML) return;
+  served.set(name, part.outerHTML);
+  const old = $(`[data-part="${name}"]`);
+  if (!old) return;
+  const open = $$("details[open]", old).map((menu) => menu.dataset.menu);
+  const fresh = document.importNode(part, true);
+  for (const menu of $$("details", fresh)) menu.open = open.includes(menu.dataset.menu);
+  old.replaceWith(fresh);
+}
 
 async function refresh() {
   refreshing?.abort();
@@ -30,11 +44,7 @@ async function refresh() {
     });
     if (!response.ok) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    const open = $(".history details")?.open;
-    for (const part of $$("[data-part]", page)) {
-      $(`[data-part="${part.dataset.part}"]`)?.replaceWith(document.importNode(part, true));
-    }
-    if (open && $(".history details")) $(".history details").open = true;
+    for (const part of $$("[data-part]", page)) takeIn(part);
     tick();
     opinion?.follow(state());
     drawFinding();

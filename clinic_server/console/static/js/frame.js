@@ -162,10 +162,10 @@ line.addEventListener("signed-out", () => {
   bar("lost", null);
 });
 
-// a menu closes when something else is pressed
-document.addEventListener("click", (event) => {
+// a menu closes when something else is pressed, and when one of its items is
+document.addEventListener("click", ({ target }) => {
   for (const menu of $$("details.menu[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
+    if (!menu.contains(target) || target.closest("button.item")) menu.open = false;
   }
 });
 
