@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.e2e.console_world import CHROMIUM, Ward, launch, ward_in
+from tests.e2e.patient_world import Screen, World, running
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,3 +31,19 @@ def ward(tmp_path: Path) -> Iterator[Ward]:
     """A served clinic with physicians and no patient yet."""
     with ward_in(tmp_path) as ward:
         yield ward
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A clinic, its patients' phones and their app in the browser."""
+    with running(tmp_path_factory.mktemp("patient")) as world:
+        yield world
+
+
+@pytest.fixture
+def screen(world: World, browser: Browser) -> Iterator[Screen]:
+    """The app of the first patient; nothing on it may leave the machine."""
+    screen = Screen(browser, f"{world.web}/patient/p1")
+    yield screen
+    assert screen.elsewhere == [], "a request left the machine"
+    screen.close()

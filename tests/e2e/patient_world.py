@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 from playwright.sync_api import Browser, Locator, Page, Route
+from sqlalchemy import text
 from sqlmodel import Session
 
 from clinic_server.alarms.notice import send_notice
@@ -41,6 +42,7 @@ ARGS = [
     "--disable-sync",
 ]
 SOS = "求助 SOS"
+SHOTS = os.environ.get("APP_SHOTS")
 BELOW_PX = 180
 """Height of SOS and the bar: what lies there is covered."""
 FIXED = {
@@ -92,6 +94,15 @@ class World:
     """Pairing code of the phone ``new``."""
     pid: int
     """Process of the phones."""
+
+    def awaits_row(self, query: str, least: int = 1) -> None:
+        """Wait until the clinic has it."""
+        deadline = time.monotonic() + 20
+        with self.db.read() as session:
+            while len(session.execute(text(query)).all()) < least:
+                assert time.monotonic() < deadline, query
+                session.rollback()
+                time.sleep(0.2)
 
     def network(self, *, up: bool, phone: str = "p1") -> None:
         """Cut or mend a phone's line."""
@@ -412,6 +423,13 @@ class Screen:
         found: list[str] = self.page.evaluate(FAULTS)
         over = self.sideways()
         return [*found, *([f"{over} px over the edge"] if over > 1 else [])]
+
+    def shot(self, name: str) -> None:
+        """Keep a picture when a person wants to look (``APP_SHOTS=FOLDER``)."""
+        if SHOTS:
+            Path(SHOTS).mkdir(parents=True, exist_ok=True)
+            self.page.wait_for_timeout(500)
+            self.page.screenshot(path=f"{SHOTS}/{name}.png")
 
     def close(self) -> None:
         """Leave."""

@@ -220,7 +220,7 @@ def test_a_person_is_created_with_a_password_from_a_pipe(
         staff = session.exec(select(Staff).where(Staff.username == "li")).one()
     db.close()
     assert staff.role is Role.PHYSICIAN
-    assert staff.password_hash.startswith("$argon2id$")
+    assert staff.password_hash.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 def test_verifying_the_audit_says_ok_or_which_row(
