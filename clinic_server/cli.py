@@ -27,6 +27,9 @@ from clinic_server.staff import service as staff_service
 from clinic_server.staff.models import Role
 
 BAR_WIDTH = 40
+KEEP_ALIVE_S = 30
+"""Longer than the ten seconds between two uploads: a phone greets the server once, not each
+time, and does not send into a connection that is just being closed."""
 COMMANDS_ELSEWHERE = (
     "clinic_server.reports.filed",  # annotate, analyze, evaluate
     "clinic_server.alarms.replay",  # alarms
@@ -138,6 +141,7 @@ def _serve(args: argparse.Namespace) -> int:
         access_log=False,  # paths hold tokens of family pages
         server_header=False,
         timeout_graceful_shutdown=3,
+        timeout_keep_alive=KEEP_ALIVE_S,
         ws="none",
     )
     return 0

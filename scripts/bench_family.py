@@ -9,11 +9,11 @@ patients' phones keep sending ECG.
 
 import argparse
 import asyncio
-import multiprocessing
 import random
 import secrets
 import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +23,6 @@ from uuid import uuid4
 
 import httpx
 import numpy as np
-import uvicorn
 
 from clinic_server.devices import service as devices
 from clinic_server.family import service as family
@@ -39,12 +38,6 @@ from clinic_server.wire.ecg import SHA256_HEADER, SegmentHeader, encode_segment,
 FS_HZ = 250
 SEGMENT_S = 10
 LINKS_EACH = family.MAX_LIVE_LINKS
-
-
-def serve(folder: str, port: int) -> None:
-    """Run the clinic as it is delivered."""
-    app = create_app(Settings(data_dir=Path(folder)))
-    uvicorn.run(app, host="127.0.0.1", port=port, ws="none", log_level="error")
 
 
 def seed(folder: Path, n_patients: int) -> tuple[list[str], list[str]]:
@@ -174,10 +167,13 @@ def main() -> None:
         port = free.getsockname()[1]
         free.close()
         codes, cookies = seed(Path(folder), -(-options.followers // LINKS_EACH))
-        server = multiprocessing.get_context("spawn").Process(
-            target=serve, args=(folder, port)
+        server = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "clinic_server.cli", "serve"),
+                *("--data-dir", folder, "--port", str(port)),
+            ],
+            stderr=subprocess.DEVNULL,
         )
-        server.start()
         try:
             took, stored = asyncio.run(
                 measure(
@@ -190,7 +186,7 @@ def main() -> None:
             )
         finally:
             server.terminate()
-            server.join()
+            server.wait()
     took.sort()
     n = len(took)
     sys.stdout.write(
