@@ -59,6 +59,19 @@ def send_notice(
     return row
 
 
+def notice_read_at(
+    session: Session, *, patient_id: int, kind: str, sent_at: datetime
+) -> datetime | None:
+    """Say when the patient read what was sent then; None while nobody has."""
+    return session.exec(
+        select(AdviceRow.read_at).where(
+            AdviceRow.patient_id == patient_id,
+            AdviceRow.kind == kind,
+            AdviceRow.sent_at == sent_at,
+        )
+    ).first()
+
+
 def read_at(session: Session, advice_ids: Sequence[int]) -> dict[int, datetime]:
     """Say which messages were opened on the phone, and when."""
     rows = session.exec(

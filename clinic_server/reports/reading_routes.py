@@ -148,6 +148,7 @@ class ReadingState(BaseModel):
     measuring: bool
     preread_by: str
     preread_at_ms: int | None
+    read_by_patient: bool
     steps: list[EditRow]
     names: dict[int, str]
 
@@ -192,6 +193,7 @@ def _state(session: Session, report: Report, after: int) -> ReadingState:
         measuring=report.remeasure_at is not None,
         preread_by="" if by is None else staff_service.staff_by_id(session, by).name,
         preread_at_ms=None if at is None else round(at.timestamp() * 1000),
+        read_by_patient=service.read_by_patient(session, report),
         steps=[_row(row) for row in rows],
         names={one: staff_service.staff_by_id(session, one).name for one in authors},
     )

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
-from clinic_server.alarms.notice import send_notice
+from clinic_server.alarms.notice import notice_read_at, send_notice
 from clinic_server.alarms.raising import raise_condition
 from clinic_server.errors import Conflict, Forbidden, NotFound, Unprocessable
 from clinic_server.patients import service as patients
@@ -304,6 +304,19 @@ def sign(
     )
     audit_report(session, report, "report.sign", staff, now, sha256=report.sha256)
     return report
+
+
+def read_by_patient(session: Session, report: Report) -> bool:
+    """Say whether the patient has opened the result that went out with the signature."""
+    return report.signed_at is not None and (
+        notice_read_at(
+            session,
+            patient_id=report.patient_id,
+            kind="report",
+            sent_at=report.signed_at,
+        )
+        is not None
+    )
 
 
 def amend(

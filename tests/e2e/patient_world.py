@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 from playwright.sync_api import Browser, Locator, Page, Route
+from playwright.sync_api import TimeoutError as TooLate
 from sqlalchemy import text
 from sqlmodel import Session
 
@@ -349,18 +350,27 @@ class Screen:
 
     def press(self, name: str, *, exact: bool = True) -> None:
         """Press what has this name; scroll the page to it as a finger would."""
-        found = self.page.get_by_role("button", name=name, exact=exact).first
-        found.wait_for(state="attached", timeout=30_000)
-        self._press(found)
+        self._press(self.page.get_by_role("button", name=name, exact=exact).first, name)
+
+    def offers(self, name: str, timeout_s: float) -> bool:
+        """Say whether there is such a button, soon."""
+        found = self.page.get_by_role("button", name=name, exact=True).first
+        try:
+            found.wait_for(state="attached", timeout=1000 * timeout_s)
+        except TooLate:
+            return False
+        return True
 
     def press_like(self, first: str, then: str) -> None:
         """Press the button whose name has both words in this order."""
         named = re.compile(f"{re.escape(first)}.*[，, ]{re.escape(then)}$")
-        found = self.page.get_by_role("button", name=named).first
-        found.wait_for(state="attached", timeout=30_000)
-        self._press(found)
+        self._press(self.page.get_by_role("button", name=named).first, named.pattern)
 
-    def _press(self, found: Locator) -> None:
+    def _press(self, found: Locator, name: str) -> None:
+        try:
+            found.wait_for(state="attached", timeout=30_000)
+        except TooLate:
+            raise AssertionError(f"no {name!r} in {self.words()[:600]}") from None
         self._reach(found)
         box = found.bounding_box()
         assert box is not None

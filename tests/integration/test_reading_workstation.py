@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import col, select
 
+from clinic_server.alarms.models import AdviceRow
 from clinic_server.reports import edits, kept, service, worker
 from clinic_server.reports.models import (
     Report,
@@ -368,6 +369,20 @@ def test_nothing_is_signed_on_figures_that_do_not_count_every_edit(clinic, day):
         assert report.edits_sha256 == edits.digest(session, day.recording_id, 1)
         report.edits_sha256 = "0" * 64
         assert service.fingerprint(session, report) != report.sha256
+
+
+def test_a_result_counts_as_read_only_when_the_patient_has_opened_it(clinic, day):
+    def read() -> bool:
+        return day.li.get(f"{day.base}/meta").json()["read_by_patient"]
+
+    assert not read()
+    day.zhang.post(f"/console/reports/{day.id}/sign", json=SIGN)
+    assert not read()
+    with clinic.write() as session:
+        advice = session.exec(select(AdviceRow).where(AdviceRow.kind == "report")).one()
+        advice.read_at = clinic.clock.now
+        session.add(advice)
+    assert read()
 
 
 def test_an_amendment_is_edited_on_top_and_leaves_the_signed_version(clinic, day):

@@ -385,10 +385,10 @@ function chooseEvent(row) {
 // ---- what stands around ----
 
 function stages() {
-  const { state, preread_by: by } = day.meta;
+  const { state, preread_by: by, read_by_patient: read } = day.meta;
   const done = {
     received: true, analysed: true, preread: Boolean(by) || state !== "draft",
-    signed: state !== "draft", delivered: state !== "draft",
+    signed: state !== "draft", read,
   };
   let first = true;
   for (const item of $$("#stages li")) {

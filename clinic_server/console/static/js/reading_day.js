@@ -246,8 +246,8 @@ export class Day extends EventTarget {
   }
 
   #take(answer) {
-    const { state, measured, measuring, preread_by: by, preread_at_ms: at } = answer;
-    Object.assign(this.meta, { state, measured, measuring, preread_by: by, preread_at_ms: at });
+    const { steps, names, newest, ...standing } = answer; // those three are learnt elsewhere
+    Object.assign(this.meta, standing);
     this.dispatchEvent(new Event("state"));
   }
 
