@@ -25,7 +25,7 @@ PER_PAGE = 100
 def ward_page(
     frame: PageDep,
     session: ReadSession,
-    shown: Annotated[int, Query(alias="page", ge=1, le=1000)] = 1,
+    page: Annotated[int, Query(ge=1, le=1000)] = 1,
 ) -> HTMLResponse:
     """Show plan against done, whoever missed most first."""
     zone = frame.zone
@@ -34,7 +34,7 @@ def ward_page(
     here = Page(session, Reader(frame.staff, frame.locale, mine, {}), zone, frame.now)
     found = standing.of_patients(session, mine)
     found.sort(key=lambda one: (-one.missed, one.share, one.patient_id))
-    first = (shown - 1) * PER_PAGE
+    first = (page - 1) * PER_PAGE
     return frame.show(
         "console_ward.html",
         after=alarms.last_event_id(session),
@@ -44,7 +44,7 @@ def ward_page(
         rows=[
             _row(here, mine[one.patient_id], one) for one in found[first : first + PER_PAGE]
         ],
-        shown=shown,
+        shown=page,
         pages=max(1, -(-len(found) // PER_PAGE)),
     )
 
