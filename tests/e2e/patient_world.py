@@ -372,7 +372,10 @@ class Screen:
         except TooLate:
             raise AssertionError(f"no {name!r} in {self.words()[:600]}") from None
         self._reach(found)
-        box = found.bounding_box()
+        box, before = found.bounding_box(), None
+        while box != before:  # a page that still moves is pressed in the wrong place
+            self.page.wait_for_timeout(100)
+            box, before = found.bounding_box(), box
         assert box is not None
         self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         self.page.wait_for_timeout(350)

@@ -19,6 +19,7 @@ const TECHNICAL_LOW_MS = 15 * 60_000;
 const TECHNICAL_MEDIUM_MS = 30 * 60_000;
 const LOW_BATTERY_PCT = 20;
 const PER_PAGE = 40;
+const ROOMS = [12, 20, PER_PAGE]; // a small ward has fewer, larger squares
 
 const wall = $("#wall");
 const start = JSON.parse($("#start").textContent);
@@ -205,7 +206,7 @@ function draw(tile, card, nowMs) {
 
 /** What needs the layout comes after all writing, so that forty tiles cost one layout. */
 function measure(drawn) {
-  const width = wall.clientWidth;
+  const width = `${wall.clientWidth}/${wall.dataset.room}`;
   for (const { tile, square, hasTrace } of drawn) {
     const traceKey = hasTrace ? `${tile.sample_ms}:${width}` : "";
     if (square.traceKey !== traceKey && hasTrace) drawMini(square.parts.canvas, tile.trace);
@@ -276,6 +277,7 @@ function drawWall() {
   if (wall.children.length !== elements.length || elements.some((e, n) => wall.children[n] !== e)) {
     wall.replaceChildren(...elements);
   }
+  wall.dataset.room = String(ROOMS.find((room) => list.length <= room) ?? PER_PAGE);
   measure(stages.filter((drawn) => drawn.square));
   $("#wall-empty").hidden = list.length > 0;
   drawCounts(stages);
