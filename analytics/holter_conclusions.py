@@ -47,6 +47,7 @@ CODES = (
     "st.single_lead",
     "st.none",
     "st.episodes",
+    "st.turned",
     "qt.summary",
     "qt.long",
     "qt.wide_qrs",
@@ -230,18 +231,20 @@ def _st(r: HolterReport, say: Say) -> None:
         say("st.single_lead")
         return
     real = [e for e in r.st.episodes if not e.position_change_suspected]
-    if not real:
+    if real:
+        top = max(real, key=lambda e: abs(e.max_delta_mv))
+        say(
+            "st.episodes",
+            count=len(real),
+            lead=top.lead,
+            max_delta_mv=top.max_delta_mv,
+            direction=top.direction,
+            burden_mv_min=sum(e.burden_mv_min for e in real),
+        )
+    if not r.st.episodes:
         say("st.none")
-        return
-    top = max(real, key=lambda e: abs(e.max_delta_mv))
-    say(
-        "st.episodes",
-        count=len(real),
-        lead=top.lead,
-        max_delta_mv=top.max_delta_mv,
-        direction=top.direction,
-        burden_mv_min=sum(e.burden_mv_min for e in real),
-    )
+    elif turned := len(r.st.episodes) - len(real):
+        say("st.turned", count=turned)
 
 
 def _qt(r: HolterReport, say: Say) -> None:

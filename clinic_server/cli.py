@@ -18,7 +18,7 @@ from clinic_server.bus import Bus
 from clinic_server.db import Database
 from clinic_server.deps import system_clock
 from clinic_server.errors import ClinicError
-from clinic_server.i18n import negotiate, t
+from clinic_server.i18n import locale_of_shell, t
 from clinic_server.importer import import_record
 from clinic_server.main import create_app, end_process
 from clinic_server.migrations import run as migrations
@@ -60,8 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = handler(args)
     except ClinicError as error:
-        locale = negotiate(os.environ.get("LANG", "").replace("_", "-"))
-        print(t(error.code, locale, **error.params), file=sys.stderr)
+        print(t(error.code, locale_of_shell(os.environ), **error.params), file=sys.stderr)
         return 1
     return code
 

@@ -7,6 +7,7 @@ turned into U+00A0 when the sentence is made.
 """
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -50,6 +51,11 @@ def t(code: str, locale: str = DEFAULT, /, **params: object) -> str:
     if sentence is None:
         return code
     return fill(sentence, params)
+
+
+def locale_of_shell(environ: Mapping[str, str]) -> str:
+    """Pick the language of a command line: that of ``LANG``, if there is one of ours."""
+    return negotiate(environ.get("LANG", ""))
 
 
 def negotiate(header: str | None, default: str = DEFAULT) -> str:

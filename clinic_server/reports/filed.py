@@ -1,6 +1,8 @@
 """The PDF of ``anxin analyze --pdf``: a file without a patient, an unsigned draft."""
 
 import argparse
+import os
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,7 +12,7 @@ from analytics import __main__ as analytics_commands
 from analytics.holter_types import HolterReport
 from analytics.records_types import Recording
 from clinic_server.fonts import font_folders
-from clinic_server.i18n import DEFAULT
+from clinic_server.i18n import DEFAULT, locale_of_shell
 from clinic_server.reports import pdf, strips
 from clinic_server.reports.document import Say, StripDrawing
 from clinic_server.reports.render import Parts, compose, strip_title
@@ -21,8 +23,9 @@ _WALL = ZoneInfo("UTC")
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the commands of `analytics`, with a renderer for ``analyze --pdf``."""
-    analytics_commands.add_commands(subparsers, render_pdf=render_file)
+    """Add the commands of `analytics`, with a renderer in the shell's language."""
+    render = partial(render_file, locale=locale_of_shell(os.environ))
+    analytics_commands.add_commands(subparsers, render_pdf=render)
 
 
 def render_file(report: HolterReport, recording: Recording, locale: str = DEFAULT) -> bytes:

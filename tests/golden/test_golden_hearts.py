@@ -4,10 +4,13 @@ Nothing here is frozen from an earlier run: what is expected follows from the sc
 and how far a number may be off is said beside it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from analytics.holter import analyze_holter
+from analytics.holter_conclusions import conclusions
 from analytics.vocabulary import Rhythm
 from sensors.virtual.heart import VirtualHeart, collect
 from sensors.virtual.scenario import Scenario, Segment
@@ -230,3 +233,15 @@ def test_st_depression_on_two_leads_is_one_episode_of_its_depth():
     lines = said(report)["st.episodes"]
     assert lines["direction"] == "depression"
     assert -0.35 <= lines["max_delta_mv"] <= -0.1
+    assert report.st is not None
+    lying = tuple(replace(e, position_change_suspected=True) for e in report.st.episodes)
+    for episodes, code, count in (
+        ((), "st.none", None),
+        (lying, "st.turned", len(lying)),
+        ((*lying, *report.st.episodes), "st.turned", len(lying)),
+    ):
+        shown = replace(report, st=replace(report.st, episodes=episodes))
+        words = {one.code: one.params for one in conclusions(shown)}
+        assert words[code].get("count") == count, "the sentence says what the table counts"
+        assert ("st.episodes" in words) == (len(episodes) > len(lying))
+        assert ("st.none" in words) == (not episodes)
