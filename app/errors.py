@@ -14,6 +14,8 @@ A missing network, a patch that fell off or an empty battery is not an error: it
 state that the wearer sees with an instruction.
 """
 
+import sqlite3
+
 from clinic_server.wire.problem import Problem
 
 
@@ -71,6 +73,11 @@ class SpoolFull(AppError):
     """The phone has no room for more ECG; the wearer must see it."""
 
     code = "app.spool_full"
+
+
+def no_room(error: sqlite3.OperationalError) -> bool:
+    """Say whether a database refused because the disk is full, or as good as broken."""
+    return "full" in str(error) or "disk I/O" in str(error)
 
 
 class SpoolDamaged(AppError):

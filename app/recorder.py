@@ -146,6 +146,14 @@ class Recorder:
             Segments that became durable by it. Without room there is none, `full` is
             set, and the samples are counted in `lost_samples`.
         """
+        try:
+            return self._add(frame, late)
+        except SpoolFull:  # where a recording begins or ends a note has no room either
+            self.full = True
+            self.lost_samples += len(frame.counts)
+            return []
+
+    def _add(self, frame: EcgFrame, late: bool) -> list[Spooled]:
         if not self._epochs:
             self._first_epoch(frame)
         if late:
@@ -234,8 +242,8 @@ class Recorder:
             phone_mono_s=max(0.0, self._mono_s()),
             clock=None if late else self._fitted(chunk),
         )
-        self._keep_clock()
         try:
+            self._keep_clock()
             seq = self._spool.append(
                 chunk.epoch.rid,
                 encode_segment(header, counts),

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.erasing import erase
-from app.errors import SpoolDamaged, SpoolFull
+from app.errors import SpoolDamaged, SpoolFull, no_room
 from clinic_server.wire.ecg import RecordingCreate, UploadState
 from sensors.patch import Kept, Places
 
@@ -131,7 +131,7 @@ class Spool:
                 self._db.execute("COMMIT")
             except sqlite3.OperationalError as error:
                 self._roll_back()
-                if "full" in str(error) or "disk I/O" in str(error):
+                if no_room(error):
                     raise SpoolFull(reason=str(error)) from error
                 raise SpoolDamaged(reason=str(error)) from error
             except BaseException:

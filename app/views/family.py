@@ -51,6 +51,7 @@ def Family(ui: Ui) -> ft.Control:
     """Make, show and close the relatives' links."""
     links, set_links = use_value(_no_links)
     fresh, set_fresh = use_value(_no_link)
+    made_id, set_made_id = ft.use_state(0)
     pin, set_pin = ft.use_state("")
     trouble, set_trouble = ft.use_state("")
 
@@ -82,6 +83,7 @@ def Family(ui: Ui) -> ft.Control:
         if made is not None:
             set_pin(chosen)
             set_fresh(made)
+            set_made_id(made.id)
             await load()
 
     async def changed() -> None:
@@ -103,7 +105,8 @@ def Family(ui: Ui) -> ft.Control:
     ]
     if links == []:
         parts.append(card(text(ui, ui.t("family.nobody"), BODY)))
-    return shell(ui, "me", *parts, Invitation(ui, invite))
+    # the button is at the foot of the page and the new code at its head: begin there
+    return shell(ui, "me", *parts, Invitation(ui, invite), part=f"made-{made_id}")
 
 
 @ft.component

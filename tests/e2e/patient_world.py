@@ -371,14 +371,18 @@ class Screen:
             found.wait_for(state="attached", timeout=30_000)
         except TooLate:
             raise AssertionError(f"no {name!r} in {self.words()[:600]}") from None
+        self._click(found)
+        self.page.wait_for_timeout(350)
+
+    def _click(self, found: Locator) -> None:
+        """Bring it within reach and press it once it stands still there."""
         self._reach(found)
         box, before = found.bounding_box(), None
-        while box != before:  # a page that still moves is pressed in the wrong place
+        while box != before:
             self.page.wait_for_timeout(100)
             box, before = found.bounding_box(), box
         assert box is not None
         self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        self.page.wait_for_timeout(350)
 
     def _reach(self, found: Locator) -> None:
         size = self.page.viewport_size
@@ -387,10 +391,10 @@ class Screen:
             box = found.bounding_box()
             assert box is not None
             middle = box["y"] + box["height"] / 2
-            if middle < size["height"] - BELOW_PX or self._is_low(found):
+            if 0 < middle < size["height"] - BELOW_PX or self._is_low(found):
                 return
             self.page.mouse.move(size["width"] / 2, 200)
-            self.page.mouse.wheel(0, 220)
+            self.page.mouse.wheel(0, 220 if middle > 0 else -220)
             self.page.wait_for_timeout(350)
 
     def _is_low(self, found: Locator) -> bool:
@@ -402,12 +406,15 @@ class Screen:
         """Type into a field."""
         box = self.page.get_by_label(name).first
         box.wait_for(state="attached", timeout=30_000)
-        self._reach(box)
-        box.click(force=True)
-        self.page.wait_for_timeout(200)
-        self.page.keyboard.press("Control+A")
-        self.page.keyboard.type(value, delay=15)
-        self.page.wait_for_timeout(300)
+        for _ in range(3):
+            self._click(box)
+            self.page.wait_for_timeout(200)
+            self.page.keyboard.press("Control+A")
+            self.page.keyboard.type(value, delay=15)
+            self.page.wait_for_timeout(300)
+            if box.input_value() == value:
+                return
+        raise AssertionError(f"{name!r} does not take {value!r}")
 
     def hold(self, name: str, ms: int) -> None:
         """Press with the finger and keep it there."""

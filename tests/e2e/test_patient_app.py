@@ -193,6 +193,12 @@ def test_a_family_link_is_made_shown_and_stopped(screen):
     screen.press("生成二维码")
     screen.awaits("请 女儿 扫这个码")
     screen.awaits("只告诉这位家人")
+    code = screen.page.get_by_role("img", name="女儿").first
+    code.wait_for(state="attached")
+    screen.page.wait_for_timeout(300)
+    box = code.bounding_box()
+    assert box is not None
+    assert 0 < box["y"] < 500, "the code is in sight, though its button was far below"
     screen.shot("family-zh")
     screen.press("不让看了")
     screen.press("停用 女儿")

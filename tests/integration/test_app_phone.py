@@ -211,6 +211,42 @@ def test_a_full_phone_says_so_and_goes_on_when_there_is_room(desk: Desk) -> None
     )
 
 
+def test_a_full_disk_stops_no_call_for_help_and_is_said(desk: Desk) -> None:
+    phone = a_phone(desk, desk.code)
+
+    def let(most_pages: int) -> bool:
+        for db in (phone.spool._db, phone.notebook._db):
+            db.execute(f"PRAGMA max_page_count={most_pages}")  # never less than is used
+        return True
+
+    def line(up: bool) -> bool:
+        phone.set_network(up)
+        return True
+
+    def press() -> bool:
+        phone.press_sos()
+        return True
+
+    def arrived() -> bool:
+        with desk.db.read() as session:
+            query = "SELECT count(*) FROM alarm WHERE code='alarms.sos'"
+            return int(session.connection().exec_driver_sql(query).scalar_one()) == 1
+
+    live(
+        phone,
+        sent(phone),
+        lambda: let(1) and line(False),
+        lambda: status_of(phone.view()) is Status.NO_ROOM,
+        press,
+        lambda: line(True),
+        arrived,
+        lambda: let(1_000_000),
+        lambda: status_of(phone.view()) is not Status.NO_ROOM,
+        sent(phone),
+    )
+    assert arrived(), "one call, not one for each try"
+
+
 @pytest.mark.parametrize("off", [timedelta(hours=-9), timedelta(hours=30)])
 def test_a_wrong_clock_is_seen_and_what_is_said_has_the_right_time(
     desk: Desk, off: timedelta
