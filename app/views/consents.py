@@ -75,13 +75,13 @@ def Erasure(ui: Ui) -> ft.Control:
 
     ft.use_effect(start, [])
     care = ui.phone.care
-    if standing is None or care.helper.name(care.now()) is not None:
-        return card(text(ui, ui.t("consents.erase_how"), BODY))  # a helper cannot ask
     rows: list[ft.Control] = [
         text(ui, ui.t("consents.erase"), CARD_HEADLINE, bold=True, header=True, line=1.25),
         text(ui, ui.t("consents.erase_how"), BODY),
-        text(ui, ui.t("consents.erase_kept", n=standing.keep_years), BODY),
     ]
+    if standing is None or care.helper.name(care.now()) is not None:
+        return card(*rows)  # a helper cannot ask, and without a line nobody can
+    rows.append(text(ui, ui.t("consents.erase_kept", n=standing.keep_years), BODY))
     if standing.asked_at is not None:
         asked = ui.t("consents.erase_asked", at=ui.when(standing.asked_at))
         rows.append(text(ui, asked, BODY, bold=True))

@@ -94,6 +94,16 @@ def test_each_purpose_is_agreed_to_alone_and_taken_back(world, screen):
     screen.awaits("不会用于教学")
     world.awaits_row("SELECT id FROM consent WHERE purpose='teaching' AND NOT granted")
     screen.shot("consents-zh")
+    screen.press("我要申请删除")
+    screen.awaits("确定要申请吗")
+    screen.shot("erase-sure-zh")
+    screen.press("申请删除")
+    screen.awaits("护士会打电话给您。")
+    screen.shot("erase-asked-zh")
+    world.awaits_row("SELECT id FROM erasure_request WHERE ended_at IS NULL")
+    screen.press("不删了，撤回")
+    screen.awaits("我要申请删除")
+    world.awaits_row("SELECT id FROM erasure_request WHERE ended_at IS NOT NULL")
 
 
 FAKES = """
