@@ -373,7 +373,7 @@ def test_nothing_is_signed_on_figures_that_do_not_count_every_edit(clinic, day):
 
 def test_a_result_counts_as_read_only_when_the_patient_has_opened_it(clinic, day):
     def read() -> bool:
-        return day.li.get(f"{day.base}/meta").json()["read_by_patient"]
+        return bool(day.li.get(f"{day.base}/meta").json()["read_by_patient"])
 
     assert not read()
     day.zhang.post(f"/console/reports/{day.id}/sign", json=SIGN)
