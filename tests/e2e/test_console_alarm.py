@@ -67,9 +67,11 @@ def test_the_physician_sees_the_alarm_without_reload_acknowledges_and_answers(
     with ward.db.write() as session:
         row = session.exec(select(AdviceRow)).one()
         assert row.text == text
+        page.click(".ack-box summary")
         alarms.mark_read(session, patient, row.id or 0, "understood", datetime.now(UTC))
     expect(page.locator(".steps li").nth(6)).to_have_class("done", timeout=5_000)
     expect(page.locator(".ack-box")).to_contain_text(read)
+    expect(page.locator(".ack-box details")).to_have_attribute("open", "")
     assert looker.complaints == []
     context.close()
 
