@@ -10,6 +10,18 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.e2e.console_world import CHROMIUM, Ward, launch, ward_in
 from tests.e2e.patient_world import Screen, World, running
 
+LONGEST = (
+    *("test_whole_loop", "test_patient_help", "test_patient_app", "test_radio_pairing"),
+    "test_patient_rehab",
+)
+"""Files that take a minute and more: begun last, one of them would run alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files; `scripts/test` deals whole files to two workers."""
+    place = {name: n for n, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _chromium() -> None:
