@@ -60,6 +60,9 @@ class Size:
     within_s: float
 
 
+FULL = Size(1000, 40, 60.0)
+
+
 @contextmanager
 def escalating(db: Database) -> Iterator[None]:
     """Let the sweep run every second beside it, as on a ward."""
@@ -79,8 +82,16 @@ def escalating(db: Database) -> Iterator[None]:
         thread.join()
 
 
-def flood(page: Page, ward: Ward, size: Size) -> dict[int, int]:
-    """Raise alarms evenly, five in a transaction, pressing a key every second."""
+def flood(page: Page, ward: Ward, size: Size) -> tuple[dict[int, int], float]:
+    """Raise alarms evenly, five in a transaction, pressing a key every second.
+
+    Returns
+    -------
+    raised : dict
+        When each Emergency was raised, in ms, by its number.
+    took_s : float
+        How long it took: more than it should on a machine that is busy.
+    """
     rules = (
         ("E1", "alarms.vf"), ("E10", "alarms.sos"), ("U4", "alarms.pause"),
         ("E10", "alarms.sos"), ("U5", "alarms.brady"),
@@ -110,15 +121,14 @@ def flood(page: Page, ward: Ward, size: Size) -> dict[int, int]:
         ahead_s = began + size.within_s * first / size.alarms - time.monotonic()
         if ahead_s > 0:
             page.wait_for_timeout(1000 * ahead_s)
-    assert time.monotonic() - began <= size.within_s * 1.05, "raised too slowly"
-    return raised
+    return raised, time.monotonic() - began
 
 
 @pytest.mark.parametrize(
     "size",
     [
         pytest.param(Size(200, 10, 15.0), id="ci"),
-        pytest.param(Size(1000, 40, 60.0), id="full", marks=pytest.mark.bench),
+        pytest.param(FULL, id="full", marks=pytest.mark.bench),
     ],
 )
 def test_a_flood_of_alarms_reaches_the_screen_and_leaves_it_usable(
@@ -131,7 +141,7 @@ def test_a_flood_of_alarms_reaches_the_screen_and_leaves_it_usable(
         page = looker.page
         looker.sign_in()
         page.evaluate(WATCH)
-        raised = flood(page, ward, size)
+        raised, took_s = flood(page, ward, size)
         page.wait_for_function(
             "ids => ids.every((id) => id in window.seen)",
             arg=list(raised),
@@ -142,6 +152,7 @@ def test_a_flood_of_alarms_reaches_the_screen_and_leaves_it_usable(
         keys_ms = sorted(page.evaluate("window.keys")) or [0.0]
         figures = {
             "emergencies": len(raised),
+            "raised_in_s": took_s,
             "screen_p50_s": delays_s[len(delays_s) // 2],
             "screen_p99_s": delays_s[int(0.99 * (len(delays_s) - 1))],
             "screen_max_s": delays_s[-1],
@@ -154,6 +165,8 @@ def test_a_flood_of_alarms_reaches_the_screen_and_leaves_it_usable(
         for name, value in figures.items():
             record_property(name, value)
         print(figures)  # noqa: T201 - what the benchmark is run for
+        if size.alarms == FULL.alarms:
+            assert took_s <= 1.05 * size.within_s, "no figure for this pace"
         assert figures["screen_p99_s"] <= SCREEN_P99_S
         assert figures["key_p95_ms"] <= KEY_P95_MS
         assert acknowledged_s < 2
