@@ -354,12 +354,9 @@ class Screen:
 
     def offers(self, name: str, timeout_s: float) -> bool:
         """Say whether there is such a button, soon."""
-        found = self.page.get_by_role("button", name=name, exact=True).first
-        try:
-            found.wait_for(state="attached", timeout=1000 * timeout_s)
-        except TooLate:
-            return False
-        return True
+        return self._comes(
+            self.page.get_by_role("button", name=name, exact=True).first, timeout_s
+        )
 
     def press_like(self, first: str, then: str) -> None:
         """Press the button whose name has both words in this order."""
@@ -367,12 +364,16 @@ class Screen:
         self._press(self.page.get_by_role("button", name=named).first, named.pattern)
 
     def _press(self, found: Locator, name: str) -> None:
-        try:
-            found.wait_for(state="attached", timeout=30_000)
-        except TooLate:
-            raise AssertionError(f"no {name!r} in {self.words()[:600]}") from None
+        assert self._comes(found, 30), f"no {name!r} in {self.words()[:600]}"
         self._click(found)
         self.page.wait_for_timeout(350)
+
+    def _comes(self, found: Locator, within_s: float) -> bool:
+        try:
+            found.wait_for(state="attached", timeout=1000 * within_s)
+        except TooLate:
+            return False
+        return True
 
     def _click(self, found: Locator) -> None:
         """Bring it within reach and press it once it stands still there."""

@@ -5,10 +5,8 @@ controls without a name. ``pytest -m bench tests/e2e/test_patient_flows.py``; wi
 ``APP_SHOTS=FOLDER`` it photographs each screen.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -19,7 +17,6 @@ from clinic_server.wire.consent import Purpose
 from tests.e2e.patient_world import Screen, World, fill, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.bench]
-SHOTS = os.environ.get("APP_SHOTS")
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +32,7 @@ class Walk:
     def __init__(self, screen: Screen, lang: str, width: int) -> None:
         self.screen, self.lang, self.width = screen, lang, width
         self.faults: list[str] = []
+        self.seen = 0
 
     def say(self, code: str, **params: object) -> str:
         return t(code, self.lang, **params).replace("\u00a0", " ")
@@ -47,12 +45,8 @@ class Walk:
     def look(self, where: str) -> None:
         self.screen.page.wait_for_timeout(300)
         self.faults += [f"{where}: {fault}" for fault in self.screen.faults()]
-        if SHOTS:
-            Path(SHOTS).mkdir(parents=True, exist_ok=True)
-            name = (
-                f"{self.lang}-{self.width}-{len(list(Path(SHOTS).iterdir())):03d}-{where}"
-            )
-            self.screen.page.screenshot(path=f"{SHOTS}/{name}.png")
+        self.seen += 1
+        self.screen.shot(f"{self.lang}-{self.width}-{self.seen:03d}-{where}")
 
     def press(self, code: str, **params: object) -> None:
         # the inbox also says how many are not read

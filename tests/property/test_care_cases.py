@@ -2,20 +2,15 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 from sqlmodel import Session, col, select
 
-from clinic_server.bus import Bus
-from clinic_server.db import Database
 from clinic_server.devices import service as devices
 from clinic_server.devices.models import UnitState
 from clinic_server.errors import ClinicError
-from clinic_server.migrations import run as migrations
 from clinic_server.patients import cases
 from clinic_server.patients import service as patients
 from clinic_server.patients.models import CaseEvent, CaseFile, CaseVerb, Patient
@@ -23,7 +18,7 @@ from clinic_server.plans import changes
 from clinic_server.staff.models import AuditEntry, Role, Staff
 from clinic_server.staff.service import verify_audit
 from tests import factories as make
-from tests.factories import NOW
+from tests.property.clinic_machine import ClinicMachine
 
 PATIENTS = (1, 2)
 DESKS = (0, 1)
@@ -35,15 +30,12 @@ a_desk = st.sampled_from(DESKS)
 a_patient = st.sampled_from(PATIENTS)
 
 
-class Cases(RuleBasedStateMachine):
+class Cases(ClinicMachine):
     """Two nurses who do not speak with one another; the model says what each may do."""
 
     @initialize()
     def open_the_house(self) -> None:
-        self.folder = TemporaryDirectory()
-        self.db = Database(f"sqlite:///{Path(self.folder.name) / 'a.sqlite'}", Bus())
-        migrations.upgrade(self.db)
-        self.now = NOW
+        self.open_database()
         self.open = dict.fromkeys(PATIENTS, True)  # admission opens one
         self.ever = dict.fromkeys(PATIENTS, 1)
         self.holder: int | None = None
@@ -56,11 +48,6 @@ class Cases(RuleBasedStateMachine):
             for number in PATIENTS:
                 make.make_patient(session, physician, mrn=f"P{number}")
             make.make_unit(session, SERIAL)
-
-    def teardown(self) -> None:
-        if hasattr(self, "db"):
-            self.db.close()
-            self.folder.cleanup()
 
     def act(self, what: Callable[[Session], object]) -> str:
         """Do it a minute later; give the code of the refusal, or nothing."""

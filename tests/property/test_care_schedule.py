@@ -1,22 +1,14 @@
 """Cases and plans under two people and a phone: whatever the order, the rows agree."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 from sqlmodel import Session, col, select
 
-from clinic_server.bus import Bus
-from clinic_server.db import Database
-from clinic_server.errors import ClinicError
-from clinic_server.migrations import run as migrations
 from clinic_server.patients import service as patients
 from clinic_server.patients.cases import OPENS
 from clinic_server.patients.models import CaseEvent, CaseFile, CaseVerb, Patient
@@ -27,40 +19,23 @@ from clinic_server.staff.models import AuditEntry, Staff
 from clinic_server.staff.service import verify_audit
 from clinic_server.wire.care import TaskDone, TaskKind, TaskState
 from tests import factories as make
-from tests.factories import NOW
+from tests.property.clinic_machine import ClinicMachine
 
 ZONE = ZoneInfo("Asia/Shanghai")
 OTHER_VERBS = sorted(set(CaseVerb) - {CaseVerb.CLOSE_CASE, CaseVerb.PRESCRIBE_PLAN})
 MINE = (TaskKind.VITALS, TaskKind.SPOT_ECG)
 
 
-class FollowUp(RuleBasedStateMachine):
+class FollowUp(ClinicMachine):
     """A physician, a nurse and a phone; the clock goes on, ticks come when they come."""
 
     @initialize()
     def open_the_clinic(self) -> None:
-        self.folder = TemporaryDirectory()
-        self.db = Database(f"sqlite:///{Path(self.folder.name) / 'a.sqlite'}", Bus())
-        migrations.upgrade(self.db)
-        self.now = NOW
+        self.open_database()
         with self.db.write() as session:
             self.doctor = make.make_staff(session)
             self.nurse = make.make_staff(session, "chen")
             self.patient = make.make_patient(session, self.doctor)
-
-    def teardown(self) -> None:
-        if hasattr(self, "db"):
-            self.db.close()
-            self.folder.cleanup()
-
-    @contextmanager
-    def trying(self) -> Iterator[Session]:
-        """One transaction; a refusal is a fine answer and changes nothing."""
-        try:
-            with self.db.write() as session:
-                yield session
-        except ClinicError:
-            pass
 
     def tasks(self, session: Session, *states: TaskState) -> list[Task]:
         query = select(Task).where(col(Task.state).in_(states)).order_by(col(Task.id))

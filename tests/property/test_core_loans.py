@@ -1,39 +1,29 @@
 """Loans under two desks: whatever they do, a unit is out once and a token dies in time."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sqlmodel import Session, col, select
+from hypothesis.stateful import initialize, invariant, rule
+from sqlmodel import col, select
 
-from clinic_server.bus import Bus
-from clinic_server.db import Database
 from clinic_server.devices import service as devices
 from clinic_server.devices.models import Issue, Unit, UnitState
 from clinic_server.errors import ClinicError
-from clinic_server.migrations import run as migrations
 from clinic_server.staff.service import verify_audit
 from tests import factories as make
-from tests.factories import NOW
+from tests.property.clinic_machine import ClinicMachine
 
 UNITS = ("AX-1", "AX-2")
 PATIENTS = (1, 2, 3)
 
 
-class Desks(RuleBasedStateMachine):
+class Desks(ClinicMachine):
     """Two people at two desks, their units, patients and phones."""
 
     @initialize()
     def open_the_desk(self) -> None:
-        self.folder = TemporaryDirectory()
-        self.db = Database(f"sqlite:///{Path(self.folder.name) / 'a.sqlite'}", Bus())
-        migrations.upgrade(self.db)
-        self.now = NOW
+        self.open_database()
         self.codes: list[str] = []
         self.tokens: dict[str, int] = {}
         with self.db.write() as session:
@@ -42,20 +32,6 @@ class Desks(RuleBasedStateMachine):
                 make.make_patient(session, self.staff, mrn=f"P{number}")
             for serial in UNITS:
                 make.make_unit(session, serial)
-
-    def teardown(self) -> None:
-        if hasattr(self, "db"):
-            self.db.close()
-            self.folder.cleanup()
-
-    @contextmanager
-    def trying(self) -> Iterator[Session]:
-        """One transaction; a refusal is a fine answer and changes nothing."""
-        try:
-            with self.db.write() as session:
-                yield session
-        except ClinicError:
-            pass
 
     @rule(serial=st.sampled_from(UNITS), patient=st.sampled_from(PATIENTS))
     def issue(self, serial: str, patient: int) -> None:
