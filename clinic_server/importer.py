@@ -91,6 +91,7 @@ def import_record(
         return Imported(known, left_out)
     if known is not None:  # a file without a start got one when it came first
         create = create.model_copy(update={"started_at": known.started_at})
+    progress(recording_id, 0.0)  # whoever gives up after a kill must know what to remove
     with db.write() as session:
         recordings_service.announce(
             session,
@@ -100,7 +101,6 @@ def import_record(
             create=create,
             now=now,
         )
-    progress(recording_id, 0.0)
     try:
         with _reasons():
             packed = _store(db, file, leads, recording_id, create, now, progress)

@@ -116,6 +116,21 @@ def test_an_import_that_is_killed_each_time_fails_and_leaves_nothing(
     assert [file.name for file in folder.iterdir()] == ["upload.json"]
 
 
+def test_the_number_of_an_import_is_told_before_anything_is_stored(clinic, ward, tmp_path):
+    write_record(tmp_path, SECONDS)
+    stored_when_told = []
+    import_record(
+        clinic.parts.db,
+        tmp_path / "holter.hea",
+        "A0001",
+        "Asia/Shanghai",
+        make.NOW,
+        progress=lambda *_: stored_when_told.append(n_rows(clinic, Recording)),
+    )
+    assert stored_when_told[0] == 0, "killed here, the clean-up knows what to look for"
+    assert stored_when_told[-1] == 1
+
+
 class Stopped(Exception):
     """The command's process ends here."""
 
