@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from analytics import filters, qrs_stream
 from analytics.errors import BadShape
@@ -155,14 +156,16 @@ def detect_r_peaks(ecg_mv: Ecg, fs: float) -> RPeaks:
 
 
 _AGREE_S = 0.1
+_AROUND_S = 21
+"""Seconds over which the trust in a lead is judged."""
 
 
 def detect_r_peaks_multilead(ecg_mv: Leads, fs: float) -> RPeaks:
     """Find the R peaks of several leads recorded together.
 
     Each lead is searched by itself; candidates within 100 ms are one beat, and it counts
-    when leads with half of all trust have it. A lead is trusted the less, the more time
-    the detector is in doubt there.
+    when leads with half of all trust have it. A lead is trusted the less, the more of the
+    time around the detector is in doubt there.
 
     Parameters
     ----------
@@ -207,57 +210,85 @@ def examine_leads(ecg_mv: Leads | Ecg, fs: float) -> LeadsEvidence:
     ------
     BadShape, BadSamplingRate
     """
+    leads = filters.all_leads(ecg_mv).T
+    if len(leads) == 1:
+        only = examine(np.ascontiguousarray(leads[0]), fs)
+        return LeadsEvidence(0, only, only.r_peaks)
+    seconds = int(leads.shape[1] / fs) + 1
     peaks: list[RPeaks] = []
-    trust: list[float] = []
+    trust: list[NDArray[np.float64]] = []
     best: Evidence | None = None
-    for lead in filters.all_leads(ecg_mv).T:
+    for lead in leads:
         evidence = examine(np.ascontiguousarray(lead), fs)
         peaks.append(evidence.r_peaks)
-        trust.append(_trust(evidence))
+        trust.append(_trust(evidence, seconds))
         # One lead's evidence is a tenth of a gigabyte a day: the others need not stay.
-        if best is None or trust[-1] > max(trust[:-1]):
+        if best is None or trust[-1].mean() > max(of.mean() for of in trust[:-1]):
             best = evidence
     if best is None:
         raise BadShape(n_leads=0)
-    return LeadsEvidence(int(np.argmax(trust)), best, _voted(peaks, np.array(trust), fs))
+    means = [of.mean() for of in trust]
+    return LeadsEvidence(int(np.argmax(means)), best, _voted(peaks, np.array(trust), fs))
 
 
 def fuse(leads: tuple[Evidence, ...]) -> RPeaks:
     """Join the evidence of several leads of the same recording (see above)."""
-    trust = np.array([_trust(lead) for lead in leads])
-    return _voted([lead.r_peaks for lead in leads], trust, leads[0].fs)
+    fs = leads[0].fs
+    ends = [segment.end_sample for lead in leads for segment in lead.segments]
+    seconds = int(max(ends, default=0) / fs) + 1
+    trust = np.array([_trust(lead, seconds) for lead in leads])
+    return _voted([lead.r_peaks for lead in leads], trust, fs)
 
 
 def _voted(peaks: list[RPeaks], trust: NDArray[np.float64], fs: float) -> RPeaks:
-    """Keep the beats that leads with half of all trust have."""
-    if len(peaks) == 1:
-        return peaks[0]
+    """Keep the beats that leads with half of all trust at that time have."""
     samples = np.concatenate(peaks)
     which = np.repeat(np.arange(len(peaks)), [found.size for found in peaks])
     order = np.argsort(samples, kind="stable")
     samples, which = samples[order], which[order]
     if not samples.size:
         return samples
-    best = int(np.argmax(trust))
+    best = int(np.argmax(trust.mean(axis=1)))
     groups = np.cumsum(np.diff(samples, prepend=samples[:1]) > _AGREE_S * fs)
     out: list[int] = []
-    total = trust.sum()
     for members in np.split(np.arange(samples.size), np.flatnonzero(np.diff(groups)) + 1):
         voted = np.unique(which[members])
-        if trust[voted].sum() < 0.5 * total:
+        now = trust[:, int(samples[members[0]] / fs)]
+        if now[voted].sum() < 0.5 * now.sum():
             continue
         chosen = members[which[members] == best]
-        at = chosen if chosen.size else members[trust[which[members]].argmax()][None]
+        at = chosen if chosen.size else members[now[which[members]].argmax()][None]
         out += [int(sample) for sample in samples[at]]
     return np.array(out, dtype=np.int64)
 
 
-def _trust(lead: Evidence) -> float:
-    """Weigh a lead: share of its time in which the network is in no doubt."""
-    heat = [segment.heat for segment in lead.segments if segment.heat.size]
-    if not heat:
-        return 1e-6
-    odds = np.concatenate(heat)
-    doubt = float(((odds > -2.5) & (odds < -0.5)).mean())
-    beats = lead.r_peaks.size / max(odds.size * qrs_stream.CELL / filters.GRID_HZ, 1.0)
-    return float(np.exp(-20.0 * doubt)) * (1.0 if beats > 0.3 else 0.05)
+def _trust(lead: Evidence, seconds: int) -> NDArray[np.float64]:
+    """Weigh a lead second by second: share of the time around in which there is no doubt.
+
+    Returns
+    -------
+    ndarray of float64, shape (seconds,)
+        0 to 1; next to nothing where the lead is missing or shows no beats.
+    """
+    known, doubt = np.full(seconds, 1e-3), np.zeros(seconds)
+    per_cell = qrs_stream.CELL / filters.GRID_HZ
+    for segment in lead.segments:
+        first_s = segment.first_sample / lead.fs
+        at_s = first_s + per_cell * np.arange(segment.heat.size, dtype=np.float64)
+        known += _each_second(at_s, seconds)
+        unsure = (segment.heat > -2.5) & (segment.heat < -0.5)
+        doubt += _each_second(at_s[unsure], seconds)
+    beats = _each_second(lead.r_peaks / lead.fs, seconds)
+    known, doubt, beats = (
+        ndimage.uniform_filter1d(count.astype(np.float64), _AROUND_S, mode="nearest")
+        for count in (known, doubt, beats)
+    )
+    shows = (beats > 0.3) & (known * per_cell > 0.3)
+    trust: NDArray[np.float64] = np.exp(-20.0 * doubt / known) * np.where(shows, 1.0, 0.05)
+    return trust
+
+
+def _each_second(time_s: NDArray[np.float64], seconds: int) -> NDArray[np.int64]:
+    """Count times in each second."""
+    counts: NDArray[np.int64] = np.histogram(time_s, seconds, (0.0, float(seconds)))[0]
+    return counts

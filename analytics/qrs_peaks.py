@@ -14,6 +14,8 @@ from analytics.types import Ecg, Flags, RPeaks
 REFRACTORY_S = 0.2
 """No two beats are closer than this: the ventricles cannot be excited sooner."""
 _REACH_S, _SMOOTH_S = 0.08, 0.008
+_FAR = 0.3
+"""What a peak at the end of the reach loses: there a raised ST segment may be higher."""
 Lobes = NDArray[np.float64]
 
 
@@ -49,7 +51,7 @@ def main_lobes(
     Returns
     -------
     ndarray of float64, shape (n_beats, 2 * reach + 1)
-        mV; the column of the highest value is the peak.
+        mV, less towards the ends; the column of the highest value is the peak.
     float
         Usual polarity now.
     """
@@ -70,6 +72,8 @@ def main_lobes(
         lean = (above - below) / (above + below + 1e-9)
         polarity += 0.05 * (lean - polarity)
         up[beat] = above > 0.5 * below if polarity > 0 else 2.0 * below < above
+    away = np.arange(-reach, reach + 1) / reach
+    lobes *= 1.0 - _FAR * away**2
     return np.where(up[:, None], lobes, -lobes), polarity
 
 

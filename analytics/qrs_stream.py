@@ -11,12 +11,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics import _model, filters, qrs_peaks
+from analytics import _model, filters, qrs_doubt, qrs_peaks
 from analytics.filters import GRID_HZ, HIGH_PASS_HALF
 from analytics.types import Ecg, RPeaks
 
-CELL = 4
-"""Grid samples per beat cell (32 ms)."""
+CELL = qrs_doubt.CELL
 SLOW = 16
 """Grid samples per rhythm cell (128 ms)."""
 # What the network sees, in grid samples, rounded up to whole rhythm cells.
@@ -29,8 +28,6 @@ _NEIGHBOURS = 6
 _SURE_AT_END = 1.0
 _BRIDGE_S = 0.1
 """Missing samples up to this long are bridged; longer ones split the recording."""
-LOGIT_FLOOR = -1.25
-"""Log-odds from which a maximum is a QRS: the target is a bell, so its top is below 1."""
 Cells = NDArray[np.float32]
 
 
@@ -102,6 +99,8 @@ class QrsState:
     """Cells of this segment in which beats have been looked for."""
     slow_done: int = 0
     polarity: float = 0.0
+    likely: qrs_doubt.Complexes = field(default_factory=qrs_doubt.Complexes)
+    """The last candidates of this segment that are likely beats."""
     before: qrs_peaks.Placed | None = None
     """The beat before, in this segment."""
 
@@ -314,7 +313,7 @@ def _pick(state: QrsState, *, closing: bool) -> tuple[QrsState, Found, int]:
     if end <= judged:
         return state, empty, state.judged
     padded = np.concatenate([side, heat, side])
-    cells = np.flatnonzero(heat[judged:end] > LOGIT_FLOOR) + judged
+    cells = np.flatnonzero(heat[judged:end] > qrs_doubt.DOUBTFUL) + judged
     here = heat[cells]
     sides = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1)[cells]
     top = here > sides[:, :_NEIGHBOURS].max(axis=1)
@@ -323,6 +322,12 @@ def _pick(state: QrsState, *, closing: bool) -> tuple[QrsState, Found, int]:
     top &= (cells < heat.size - _NEIGHBOURS) | (here > _SURE_AT_END)
     cells = cells[top]
     cells = cells[_high_enough(state, cells)]
+    view = qrs_doubt.View(state.scaled, state.scaled_first)
+    candidates = qrs_doubt.measure(
+        view, (state.heat_first + cells) * CELL, heat[cells].astype(np.float64)
+    )
+    is_beat, likely = qrs_doubt.judge(view, candidates, state.likely)
+    state, cells = replace(state, likely=likely), cells[is_beat]
     logit = heat[cells].astype(np.float64)
     around = padded[cells[:, None] + _NEIGHBOURS + np.array([-1, 1])].astype(np.float64)
     around = np.where(np.isfinite(around), around, logit[:, None] - 1.0)

@@ -48,7 +48,8 @@ FREE_SPREAD: Final = 0.65  # mean resultant of the QRS' places between P waves, 
 ALIKE: Final = 0.5  # mean correlation of the chain's waves with their median
 JOIN_S: Final = 20.0  # s between stretches of one episode
 AGAIN, SAME_PP = 2, 0.08  # stretches at the same atrial rate, and how much the same
-EVIDENCE: Final = 0.78  # share seen times likeness that a block needs
+FASTER: Final = 1.3  # atrial over ventricular rate of the episode, at least
+EVIDENCE: Final = 0.83  # share seen times likeness that a block needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +263,11 @@ def _episodes(beats: BeatArrays, found: list[tuple[int, _Chain]]) -> list[Episod
         if same.sum() < AGAIN or same.mean() < SEEN or evidence < EVIDENCE:
             continue
         i, j = np.searchsorted(beats.sample, [onset, end])
+        atrial_bpm = 60.0 / float(np.median(pp_s))
+        rate_bpm = mean_rate_bpm(beats.rr_s[i + 1 : j])
+        # Over eight beats the count of waves errs by one or two; over the episode not.
+        if atrial_bpm < FASTER * rate_bpm:
+            continue
         out.append(
             Episode(
                 Rhythm.AVB3,
@@ -270,8 +276,8 @@ def _episodes(beats: BeatArrays, found: list[tuple[int, _Chain]]) -> list[Episod
                 ONE_LEAD * min(evidence, 1.0),
                 {
                     "p_evidence": evidence,
-                    "atrial_bpm": 60.0 / float(np.median(pp_s)),
-                    "rate_bpm": mean_rate_bpm(beats.rr_s[i + 1 : j]),
+                    "atrial_bpm": atrial_bpm,
+                    "rate_bpm": rate_bpm,
                     "beats": float(j - i),
                 },
             )

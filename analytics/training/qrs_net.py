@@ -8,18 +8,18 @@ patients are used; with it, those of fold K never enter (see `qrs_data.folds_of`
 import argparse
 import sys
 import time
+from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import wfdb
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from analytics import filters
-from analytics.training import qrs_data
+from analytics.training import noise, qrs_data
 from analytics.training.qrs_layout import flatten_layout
 
 CROP = 1536
@@ -82,67 +82,26 @@ class QrsNet(nn.Module):  # type: ignore[misc]
         return self.beat(x), self.rhythm(slow)
 
 
-def noise_pool(folder: Path) -> list[NDArray[np.float32]]:
-    """Return baseline and muscle noise on the grid; electrode motion is kept for tests."""
-    pool = []
-    for name in ("bw", "ma"):
-        record = wfdb.rdrecord(str(folder / "nstdb" / name))
-        pool += [qrs_data.to_grid(lead, record.fs) for lead in record.p_signal.T]
-    return pool
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A stretch of one lead, or of a mixture of two, played a little faster or slower."""
+
+    x: NDArray[np.float64]
+    begin: float
+    """Grid position of ``x[0]`` in the record."""
+    pace: float
+    """Grid samples of the record per sample of ``x``."""
+
+    def of(self, place: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Position in ``x`` of a grid position of the record."""
+        return (place - self.begin) / self.pace
 
 
-def _bumps(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Electrode motion: bumps and steps of QRS-like width at random times."""
-    out = np.zeros(CROP)
-    at = np.arange(CROP)
-    begin = int(rng.integers(0, CROP))
-    end = begin + int(rng.integers(100, CROP))
-    for _ in range(int(rng.integers(2, 25))):
-        middle = rng.uniform(begin, min(end, CROP))
-        width = filters.GRID_HZ * 10 ** rng.uniform(-2.0, -0.6)
-        height = rng.standard_normal() * 10 ** rng.uniform(-0.5, 0.2)
-        kind = rng.integers(0, 3)
-        away = (at - middle) / width
-        if kind == 0:
-            out += height * np.exp(-0.5 * away**2)
-        elif kind == 1:
-            out -= height * away * np.exp(0.5 - 0.5 * away**2)
-        else:
-            out += height * np.where(at > middle, np.exp(-np.abs(away) / 8.0), 0.0)
-    return out
-
-
-def _noise(
-    rng: np.random.Generator, pool: list[NDArray[np.float32]]
-) -> NDArray[np.float64]:
-    """Draw one kind of noise with a standard deviation of 1."""
-    kind = rng.integers(0, 6)
-    out: NDArray[Any]
-    if kind < 2:
-        source = pool[int(rng.integers(0, len(pool)))]
-        begin = int(rng.integers(0, source.size - CROP))
-        out = source[begin : begin + CROP].astype(np.float64)
-    elif kind == 2:
-        out = rng.standard_normal(CROP)
-    elif kind == 3:
-        spectrum = np.fft.rfft(rng.standard_normal(CROP))
-        hz = np.fft.rfftfreq(CROP, 1 / filters.GRID_HZ)
-        low = rng.uniform(0.5, 5)
-        spectrum[(hz < low) | (hz > low + rng.uniform(2, 12))] = 0
-        out = np.fft.irfft(spectrum, CROP)
-        begin, end = np.sort(rng.integers(0, CROP, 2))
-        out[:begin] *= 0.1
-        out[end:] *= 0.1
-    else:
-        out = _bumps(rng)
-    return np.asarray(out / (out.std() + 1e-6))
-
-
-def _crop(
-    record: qrs_data.Labelled, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], int]:
+def _crop(record: qrs_data.Labelled, rng: np.random.Generator) -> Crop:
     length = record.leads.shape[1]
-    begin = int(rng.integers(0, length - CROP))
+    pace = 2.0 ** rng.uniform(-0.2, 0.2) if rng.random() < 0.3 else 1.0
+    span = int(CROP * pace) + 2
+    begin = int(rng.integers(0, length - span))
     wanted: NDArray[np.float64] | None = None
     if rng.random() < 0.35:
         hard = record.beats[np.isin(record.classes, (1, 2))]
@@ -151,9 +110,17 @@ def _crop(
         wanted = hard if hard.size else None
     if wanted is not None:
         middle = wanted[int(rng.integers(0, wanted.size))]
-        begin = int(np.clip(middle - rng.uniform(0.1, 0.9) * CROP, 0, length - CROP - 1))
-    lead = int(rng.integers(0, record.leads.shape[0]))
-    return record.leads[lead, begin : begin + CROP].astype(np.float64), begin
+        begin = int(np.clip(middle - rng.uniform(0.1, 0.9) * span, 0, length - span - 1))
+    leads = record.leads[:, begin : begin + span].astype(np.float64)
+    if leads.shape[0] > 1 and rng.random() < 0.25:
+        # A lead between two leads: a patient of another axis.
+        turn = rng.uniform(0, np.pi)
+        x = leads[0] * np.cos(turn) + leads[1] * np.sin(turn)
+    else:
+        x = leads[int(rng.integers(0, leads.shape[0]))]
+    if pace != 1.0:
+        x = np.interp(np.arange(CROP) * pace, np.arange(span), x)
+    return Crop(x[:CROP], begin, pace)
 
 
 def example(
@@ -163,15 +130,20 @@ def example(
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], ...]:
     """Make one training crop: input, then targets and weights of beats and of rhythm."""
-    x, begin = _crop(record, rng)
-    scale = scales[min(begin // filters.GRID_HZ + 8, scales.size - 1)]
+    crop = _crop(record, rng)
+    x = crop.x
+    scale = scales[min(int(crop.begin) // filters.GRID_HZ + 8, scales.size - 1)]
     if rng.random() < 0.6:
-        x = x + _noise(rng, pool) * scale * 10 ** rng.uniform(-1.6, -0.35)
+        x = x + noise.draw(rng, pool, CROP) * scale * 10 ** rng.uniform(-1.6, -0.35)
         if rng.random() < 0.3:
-            x = x + _noise(rng, pool) * scale * 10 ** rng.uniform(-1.6, -0.35)
+            x = x + noise.draw(rng, pool, CROP) * scale * 10 ** rng.uniform(-1.6, -0.35)
     if rng.random() < 0.15:
         phase = rng.uniform(0, 6.28) + 6.28 * rng.uniform(0.05, 0.4) * np.arange(CROP) / 125
         x = x * (1 + rng.uniform(0, 0.5) * np.sin(phase))
+    if rng.random() < 0.1:
+        # The lead loses its grip for a while, signal and noise alike.
+        first, last = np.sort(rng.integers(0, CROP, 2))
+        x[first:last] *= 10 ** rng.uniform(-1.0, 0.0)
     loud = np.quantile(np.ptp(x[: CROP // 125 * 125].reshape(-1, 125), axis=1), 0.7)
     trust = rng.uniform(0, 1)
     mixed = scale**trust * (loud + 0.02) ** (1 - trust)
@@ -182,12 +154,14 @@ def example(
     target = np.zeros((2, cells))
     weight = np.zeros((2, cells))
     at = np.arange(cells)
-    rhythm = record.rhythm[begin : begin + CROP]
+    grid = (crop.begin + np.arange(CROP) * crop.pace).astype(np.int64)
+    rhythm = record.rhythm[grid]
     if record.has_beats:
         weight[0] = rhythm[::CELL] != 2
-        near = (record.beats > begin - 20) & (record.beats < begin + CROP + 20)
-        for place, kind in zip(record.beats[near], record.classes[near], strict=True):
-            cell = (place - begin) / CELL
+        places = crop.of(record.beats)
+        near = (places > -20) & (places < CROP + 20)
+        for place, kind in zip(places[near], record.classes[near], strict=True):
+            cell = place / CELL
             target[0] = np.maximum(target[0], np.exp(-0.78 * (at - cell) ** 2))
             if kind != qrs_data.OTHER:
                 low, high = max(round(cell) - 1, 0), max(round(cell) + 2, 0)
@@ -227,6 +201,7 @@ def train(
         for r in records
     }
     net = QrsNet()
+    kept: QrsNet = deepcopy(net).eval()
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, steps, pct_start=0.15)
     started, total = time.monotonic(), np.zeros(3)
@@ -255,14 +230,25 @@ def train(
         nn.utils.clip_grad_norm_(net.parameters(), 2.0)
         optimiser.step()
         schedule.step()
+        _follow(kept, net, step)
         total += [lost[0].item(), lost[1].item(), lost_r.item()]
         if step % 200 == 0:
             seconds = time.monotonic() - started
             sys.stderr.write(f"{step} {seconds:.0f}s {np.round(total / 200, 4)}\n")
             sys.stderr.flush()
             total[:] = 0
-    net.eval()
-    return net
+    return kept
+
+
+def _follow(kept: QrsNet, net: QrsNet, step: int) -> None:
+    """Move the kept weights to the running mean of those of the last steps."""
+    share = max(1 / 1000, 1 / (step + 1))
+    with torch.no_grad():
+        for mean, now in zip(
+            kept.state_dict().values(), net.state_dict().values(), strict=True
+        ):
+            if mean.dtype.is_floating_point:
+                mean.lerp_(now, share)
 
 
 def export(net: QrsNet, path: Path) -> None:
@@ -298,7 +284,7 @@ def main() -> None:
         for record in qrs_data.read_all(given.data)
         if given.leave_out is None or fold[record.patient] != given.leave_out
     ]
-    pool = noise_pool(given.data)
+    pool = noise.noise_pool(given.data)
     net = train(records, pool, steps=given.steps, batch=given.batch, seed=given.seed)
     torch.save(net.state_dict(), given.out.with_suffix(".pt"))
     export(net, given.out)
