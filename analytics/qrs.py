@@ -34,6 +34,8 @@ class Segment:
     rhythm: Cells
     """Log-odds of (VT or VF, VF) every 128 ms, shape (n, 2)."""
     found: Found
+    wavering: NDArray[np.int64]
+    """Grid positions of candidates near even odds, beats or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class _Growing:
         self._rhythm = np.empty((most // qrs_stream.SLOW + 1, 2), np.float32)
         self._grid_end = self._cell_end = self._slow_end = 0
         self._found: list[Found] = []
+        self._wavering: list[NDArray[np.int64]] = []
 
     def take(self, piece: Piece) -> None:
         """Copy one piece in."""
@@ -110,6 +113,7 @@ class _Growing:
         at, end = piece.slow_first, piece.slow_first + len(piece.rhythm)
         self._rhythm[at:end], self._slow_end = piece.rhythm, end
         self._found.append(piece.found)
+        self._wavering.append(piece.wavering)
 
     def segment(self, last: Piece) -> Segment:
         """Give the evidence once its last piece is in."""
@@ -125,6 +129,7 @@ class _Growing:
                 np.concatenate([part.place for part in self._found]),
                 np.concatenate([part.logit for part in self._found]),
             ),
+            wavering=np.concatenate(self._wavering),
         )
 
 
@@ -156,16 +161,18 @@ def detect_r_peaks(ecg_mv: Ecg, fs: float) -> RPeaks:
 
 
 _AGREE_S = 0.1
-_AROUND_S = 21
+_AROUND_S = 61
 """Seconds over which the trust in a lead is judged."""
+_LEAST_BEATS = 0.3
+"""A second, below which a lead is held to be off."""
 
 
 def detect_r_peaks_multilead(ecg_mv: Leads, fs: float) -> RPeaks:
     """Find the R peaks of several leads recorded together.
 
     Each lead is searched by itself; candidates within 100 ms are one beat, and it counts
-    when leads with half of all trust have it. A lead is trusted the less, the more of the
-    time around the detector is in doubt there.
+    when leads with half of all trust have it. A lead is trusted the less, the more the
+    detector wavers there in the minute around.
 
     Parameters
     ----------
@@ -263,29 +270,24 @@ def _voted(peaks: list[RPeaks], trust: NDArray[np.float64], fs: float) -> RPeaks
 
 
 def _trust(lead: Evidence, seconds: int) -> NDArray[np.float64]:
-    """Weigh a lead second by second: share of the time around in which there is no doubt.
+    """Weigh a lead second by second: the fewer wavering candidates to each beat, the more.
 
     Returns
     -------
     ndarray of float64, shape (seconds,)
         0 to 1; next to nothing where the lead is missing or shows no beats.
     """
-    known, doubt = np.full(seconds, 1e-3), np.zeros(seconds)
-    per_cell = qrs_stream.CELL / filters.GRID_HZ
+    wavers = np.zeros(seconds)
     for segment in lead.segments:
-        first_s = segment.first_sample / lead.fs
-        at_s = first_s + per_cell * np.arange(segment.heat.size, dtype=np.float64)
-        known += _each_second(at_s, seconds)
-        unsure = (segment.heat > -2.5) & (segment.heat < -0.5)
-        doubt += _each_second(at_s[unsure], seconds)
-    beats = _each_second(lead.r_peaks / lead.fs, seconds)
-    known, doubt, beats = (
-        ndimage.uniform_filter1d(count.astype(np.float64), _AROUND_S, mode="nearest")
-        for count in (known, doubt, beats)
+        at_s = segment.wavering / filters.GRID_HZ + segment.first_sample / lead.fs
+        wavers += _each_second(at_s, seconds)
+    beats = _each_second(lead.r_peaks / lead.fs, seconds).astype(np.float64)
+    wavers, beats = (
+        ndimage.uniform_filter1d(count, _AROUND_S, mode="nearest")
+        for count in (wavers, beats)
     )
-    shows = (beats > 0.3) & (known * per_cell > 0.3)
-    trust: NDArray[np.float64] = np.exp(-20.0 * doubt / known) * np.where(shows, 1.0, 0.05)
-    return trust
+    trust: NDArray[np.float64] = np.exp(-wavers / np.maximum(beats, _LEAST_BEATS))
+    return trust * np.where(beats > _LEAST_BEATS, 1.0, 0.05)
 
 
 def _each_second(time_s: NDArray[np.float64], seconds: int) -> NDArray[np.int64]:

@@ -65,6 +65,8 @@ class Piece:
     rhythm: Cells
     """Log-odds of VT or VF, and of VF, shape (n, 2), from ``slow_first`` on."""
     found: Found
+    wavering: NDArray[np.int64]
+    """Grid positions of candidates near even odds, beats or not."""
     closed: bool
     """The segment ends here."""
     end_sample: int
@@ -201,7 +203,7 @@ def _digest(state: QrsState, ecg: Ecg, *, closing: bool) -> tuple[QrsState, Piec
     state, fresh_grid, fresh_first = _extend_grid(state, closing=closing)
     state = _extend_scaled(state, closing=closing)
     state, cells, slow, cell_first, slow_first = _extend_cells(state, closing=closing)
-    state, found, decided = _pick(state, closing=closing)
+    state, found, wavering, decided = _pick(state, closing=closing)
     first_sample = state.first_sample or 0
     rate = filters.resampling(state.fs)
     piece = Piece(
@@ -214,6 +216,7 @@ def _digest(state: QrsState, ecg: Ecg, *, closing: bool) -> tuple[QrsState, Piec
         slow_first=slow_first,
         rhythm=slow.T,
         found=found,
+        wavering=wavering,
         closed=closing,
         end_sample=first_sample
         + min(decided * CELL * rate.down // rate.up, state.received),
@@ -303,7 +306,9 @@ def _extend_cells(
     return state, beat, rhythm, cell_first, slow_first
 
 
-def _pick(state: QrsState, *, closing: bool) -> tuple[QrsState, Found, int]:
+def _pick(
+    state: QrsState, *, closing: bool
+) -> tuple[QrsState, Found, NDArray[np.int64], int]:
     """Take the local maxima of the log-odds and place them on the R peak."""
     heat = state.heat
     side = np.full(_NEIGHBOURS, -np.inf, np.float32)
@@ -311,7 +316,7 @@ def _pick(state: QrsState, *, closing: bool) -> tuple[QrsState, Found, int]:
     end = heat.size if closing else heat.size - _NEIGHBOURS
     empty = Found(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
     if end <= judged:
-        return state, empty, state.judged
+        return state, empty, empty.place, state.judged
     padded = np.concatenate([side, heat, side])
     cells = np.flatnonzero(heat[judged:end] > qrs_doubt.DOUBTFUL) + judged
     here = heat[cells]
@@ -328,6 +333,7 @@ def _pick(state: QrsState, *, closing: bool) -> tuple[QrsState, Found, int]:
     )
     is_beat, likely = qrs_doubt.judge(view, candidates, state.likely)
     state, cells = replace(state, likely=likely), cells[is_beat]
+    wavering = candidates.place[np.abs(candidates.logit + 1.5) < 1.5]
     logit = heat[cells].astype(np.float64)
     around = padded[cells[:, None] + _NEIGHBOURS + np.array([-1, 1])].astype(np.float64)
     around = np.where(np.isfinite(around), around, logit[:, None] - 1.0)
@@ -346,7 +352,7 @@ def _pick(state: QrsState, *, closing: bool) -> tuple[QrsState, Found, int]:
         state = replace(
             state, heat=heat[keep:], heat_first=state.heat_first + keep, judged=decided
         )
-    return state, found, decided
+    return state, found, wavering, decided
 
 
 _LEAST_HEIGHT, _LEAST_HEIGHT_IN_DOUBT = 0.08, 0.18

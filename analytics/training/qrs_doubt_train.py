@@ -183,7 +183,7 @@ def _validate(rows: list[Rows], fold: int) -> None:
         database = part.name.partition("/")[0] + (" with noise" if part.noisy else "")
         odds = part.weighed @ weights + offset
         answers = {"network": part.weighed[:, 0] > qrs_doubt.PLAIN}
-        answers |= {f"{limit}": odds > limit for limit in (-1.7, -1.4, -1.1, -0.8, -0.4)}
+        answers |= {f"{limit}": odds > limit for limit in (-1.0, -0.5, 0.0, 0.5)}
         for name, said in answers.items():
             count = counts.setdefault(f"{database}, {name}", [0, 0])
             count[0] += int((~said & part.is_beat).sum())

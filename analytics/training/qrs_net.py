@@ -19,11 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from analytics import filters
-from analytics.training import noise, qrs_data
+from analytics.training import grafts, noise, qrs_data
 from analytics.training.qrs_layout import flatten_layout
 
 CROP = 1536
 CELL = 4
+GRAFTED = 0.2
 SHARES = {"mitdb": 0.42, "qtdb": 0.22, "vfdb": 0.2, "cudb": 0.03, "cpsc2021": 0.13}
 
 
@@ -127,12 +128,22 @@ def example(
     record: qrs_data.Labelled,
     scales: NDArray[np.float64],
     pool: list[NDArray[np.float32]],
+    ventricular: list[list[NDArray[np.float64]]],
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], ...]:
     """Make one training crop: input, then targets and weights of beats and of rhythm."""
     crop = _crop(record, rng)
     x = crop.x
     scale = scales[min(int(crop.begin) // filters.GRID_HZ + 8, scales.size - 1)]
+    places, classes = crop.of(record.beats), record.classes
+    near = (places > -20) & (places < CROP + 20)
+    places, classes = places[near], classes[near]
+    if record.has_beats and rng.random() < GRAFTED:
+        for _ in range(int(rng.integers(1, 4))):
+            if (at := grafts.graft(x, places, scale, ventricular, rng)) is not None:
+                order = int(np.searchsorted(places, at))
+                places = np.insert(places, order, at)
+                classes = np.insert(classes, order, qrs_data.VENTRICULAR)
     if rng.random() < 0.6:
         x = x + noise.draw(rng, pool, CROP) * scale * 10 ** rng.uniform(-1.6, -0.35)
         if rng.random() < 0.3:
@@ -153,16 +164,14 @@ def example(
     cells = CROP // CELL
     target = np.zeros((2, cells))
     weight = np.zeros((2, cells))
-    at = np.arange(cells)
+    cell_at = np.arange(cells)
     grid = (crop.begin + np.arange(CROP) * crop.pace).astype(np.int64)
     rhythm = record.rhythm[grid]
     if record.has_beats:
         weight[0] = rhythm[::CELL] != 2
-        places = crop.of(record.beats)
-        near = (places > -20) & (places < CROP + 20)
-        for place, kind in zip(places[near], record.classes[near], strict=True):
+        for place, kind in zip(places, classes, strict=True):
             cell = place / CELL
-            target[0] = np.maximum(target[0], np.exp(-0.78 * (at - cell) ** 2))
+            target[0] = np.maximum(target[0], np.exp(-0.78 * (cell_at - cell) ** 2))
             if kind != qrs_data.OTHER:
                 low, high = max(round(cell) - 1, 0), max(round(cell) + 2, 0)
                 target[1, low:high] = kind == qrs_data.VENTRICULAR
@@ -200,6 +209,7 @@ def train(
         r.name: filters.amplitude_scale(filters.second_ranges(r.leads[0].astype(float)), 0)
         for r in records
     }
+    ventricular = grafts.bank(records)
     net = QrsNet()
     kept: QrsNet = deepcopy(net).eval()
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
@@ -211,7 +221,7 @@ def train(
             for _ in range(batch)
         ]
         picked = [group[int(rng.integers(0, len(group)))] for group in chosen]
-        parts = [example(r, scales[r.name], pool, rng) for r in picked]
+        parts = [example(r, scales[r.name], pool, ventricular, rng) for r in picked]
         x, target, weight, r_target, r_weight = (
             torch.from_numpy(np.stack(column)) for column in zip(*parts, strict=True)
         )

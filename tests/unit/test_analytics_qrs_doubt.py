@@ -1,12 +1,16 @@
 """Doubtful complexes: T waves refused, steep beats taken, whatever the cut."""
 
+from itertools import pairwise
+from pathlib import Path
+
 import numpy as np
 import pytest
+import wfdb
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from analytics import qrs_doubt
+from analytics import qrs, qrs_doubt, qrs_stream
 from analytics.filters import GRID_HZ
 from analytics.qrs_doubt import Complexes, View
 
@@ -82,3 +86,20 @@ def test_the_cut_and_the_polarity_do_not_matter(cut: int, gain: float) -> None:
     second, end = qrs_doubt.judge(turned, again.part(slice(cut, None)), between)
     np.testing.assert_array_equal(whole, np.concatenate([first, second]))
     np.testing.assert_array_equal(last.place, end.place)
+
+
+def test_in_noise_the_answer_does_not_depend_on_the_cut(shared_ecg: Path) -> None:
+    record = wfdb.rdrecord(str(shared_ecg / "nstdb" / "118e06"), sampto=360 * 480)
+    ecg = np.asarray(record.p_signal[360 * 240 :, 0])
+    state, found = qrs_stream.start(360.0), []
+    sizes = np.random.default_rng(1).integers(20, 1000, 400)
+    edges = np.append(np.cumsum(sizes)[np.cumsum(sizes) < ecg.size], ecg.size)
+    for begin, end in pairwise([0, *edges.tolist()]):
+        state, pieces = qrs_stream.advance(state, ecg[begin:end], begin)
+        found += [piece.found.sample for piece in pieces]
+    _, pieces = qrs_stream.finish(state)
+    found += [piece.found.sample for piece in pieces]
+    whole = qrs.detect_r_peaks(ecg, 360.0)
+    np.testing.assert_array_equal(np.concatenate(found), whole)
+    doubtful = qrs.examine(ecg, 360.0).segments[0].found.logit < qrs_doubt.SURE
+    assert doubtful.any()
