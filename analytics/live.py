@@ -38,7 +38,9 @@ _SECONDS = 64
 _Events = list[LiveEvent]
 
 
-def start(fs: float, *, n_leads: int = 1, lead: int = 0) -> LiveState:
+def start(
+    fs: float, *, n_leads: int = 1, lead: int = 0, measures_contact: bool = True
+) -> LiveState:
     """Begin a recording.
 
     Parameters
@@ -49,6 +51,9 @@ def start(fs: float, *, n_leads: int = 1, lead: int = 0) -> LiveState:
         Columns of every block.
     lead : int
         The one to analyse.
+    measures_contact : bool
+        False: the patch cannot tell skin from air, and blocks without contact are judged
+        by their signal. Silence in them is then never proven to be the heart's.
 
     Raises
     ------
@@ -63,6 +68,7 @@ def start(fs: float, *, n_leads: int = 1, lead: int = 0) -> LiveState:
         qrs_stream.start(fs),
         Trackers(float(fs)),
         past=np.empty((0, n_leads), np.float32),
+        measures_contact=measures_contact,
     )
 
 
@@ -268,7 +274,10 @@ def _grade(state: LiveState, events: _Events, *, closing: bool) -> LiveState:
         part = state.tail[first - tail_first : end - tail_first]
         contact = np.concatenate(
             [
-                np.full(max(min(high, end) - max(low, first), 0), there)
+                np.full(
+                    max(min(high, end) - max(low, first), 0),
+                    there or not state.measures_contact,
+                )
                 for low, high, there in state.contact
             ]
         )

@@ -62,7 +62,8 @@ def measure_seconds(state: LiveState, piece: qrs_stream.Piece) -> LiveState:
         contact = all(
             there for low, high, there in state.contact if low < end and high > begin
         )
-        good.append(quality.usable_seconds(joined)[-1:] & contact)
+        off = state.measures_contact and not contact
+        good.append(quality.usable_seconds(joined)[-1:] & (not off))
         flat.append(one.flat)
         touched.append(np.array([contact]))
         level = live_silence.level_of(part, float(one.span_mv[0]))

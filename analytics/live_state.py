@@ -30,6 +30,8 @@ class LiveState:
     lead: int
     detector: qrs_stream.QrsState
     trackers: Trackers
+    measures_contact: bool = True
+    """False: a block without contact is not one with an electrode off."""
     expected_sample: int | None = None
     """Where the next block continues without a gap."""
     tail: Ecg = field(default_factory=lambda: np.empty(0))

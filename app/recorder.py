@@ -320,6 +320,7 @@ class Recorder:
             lead_names=list(info.lead_names),
             gain_counts_per_mv=info.gain_counts_per_mv,
             started_at=started_at,
+            measures_contact=info.measures_contact,
         )
         over = self._epochs[-1:]
         self._spool.begin(rid, meta, still_open=over[0].rid if over else None)

@@ -234,6 +234,7 @@ def _describe(
             lead_names=_lead_names(source, leads),
             gain_counts_per_mv=_gain(source, leads),
             started_at=start.astimezone(UTC),
+            measures_contact=False,
         )
     except ValidationError as error:
         field = str(error.errors()[0]["loc"][0])

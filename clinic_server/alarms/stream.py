@@ -36,6 +36,7 @@ def start(
     stored: dict[str, Any] | None = None,
     *,
     n_leads: int = 1,
+    measures_contact: bool = True,
 ) -> Stream:
     """Begin, or go on with a stored memory of the rules.
 
@@ -48,8 +49,11 @@ def start(
         Of `RuleState.to_json`.
     n_leads : int
         Columns of every block. Beats are taken from the first, ST from all.
+    measures_contact : bool
+        False: that a block claims no contact says nothing.
     """
-    return Stream(live.start(fs, n_leads=n_leads), restore_rules(stored or {}, fs, limits))
+    begun = live.start(fs, n_leads=n_leads, measures_contact=measures_contact)
+    return Stream(begun, restore_rules(stored or {}, fs, limits))
 
 
 def warm(stream: Stream, blocks: list[Block]) -> Stream:

@@ -128,8 +128,13 @@ def at_time(session: Session, task: Task, zone: ZoneInfo, at: datetime) -> Task:
 
 def _fresh(task: Task, stored: dict[str, Any] | None = None) -> Stream:
     recording = task.recording
-    n_leads = len(recording.lead_names)
-    return stream.start(recording.fs_hz, task.limits, stored, n_leads=n_leads)
+    return stream.start(
+        recording.fs_hz,
+        task.limits,
+        stored,
+        n_leads=len(recording.lead_names),
+        measures_contact=recording.measures_contact,
+    )
 
 
 def revive(session: Session, task: Task) -> Head:

@@ -140,7 +140,7 @@ def early_fingerprint(
             return None, looked
         window = recordings_service.window(session, recording.id, first, first + step)
         ecg_mv = window.counts[:, LEAD] / recording.gain_counts_per_mv
-        ecg_mv[~(window.present & window.contact)] = np.nan
+        ecg_mv[~(window.present & window.touching)] = np.nan
         beats = [
             replace(beat, sample=beat.sample - first)
             for beat in service.beats_in(session, recording.id, first, first + step)

@@ -56,7 +56,7 @@ def screen(
         return Screening(state="not_assessable", reason="gap")
     mv = part.counts / recording.gain_counts_per_mv
     windows = assess_quality(
-        np.where(part.present[:, None], mv, np.nan), recording.fs_hz, contact=part.contact
+        np.where(part.present[:, None], mv, np.nan), recording.fs_hz, contact=part.touching
     )
     good = [window.grade in (Grade.A, Grade.B) for window in windows]
     if fmean(good) < LEAST_GOOD:

@@ -53,7 +53,10 @@ class Recording(SQLModel, table=True):
         default=0, sa_column=Column(BigInteger, nullable=False, default=0)
     )
     last_received_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    measures_contact: bool = True
+    """False for files and makes that cannot tell: their segments claim no contact."""
     last_contact: bool = False
+    """Nothing says that an electrode was off at the newest sample."""
     closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     close_reason: str = Field(default="", max_length=32)
     """``full_day``, ``returned``, ``phone``, ``imported``."""

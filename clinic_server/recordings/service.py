@@ -1,7 +1,7 @@
 """Recordings: announced, filled segment by segment, closed, read as windows."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -81,6 +81,7 @@ def announce(
         lead_names=list(create.lead_names),
         gain_counts_per_mv=create.gain_counts_per_mv,
         started_at=create.started_at,
+        measures_contact=create.measures_contact,
         created_at=now,
     )
     session.add(recording)
@@ -182,7 +183,8 @@ def window(
     """
     recording = recording_by_id(session, recording_id)
     n_leads = len(recording.lead_names)
-    return store.window(session, recording_id, first_sample, end_sample, n_leads)
+    part = store.window(session, recording_id, first_sample, end_sample, n_leads)
+    return replace(part, measures_contact=recording.measures_contact)
 
 
 def spans(

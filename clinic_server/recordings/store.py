@@ -89,7 +89,7 @@ def put(session: Session, recording: Recording, one: Incoming) -> int:
         recording.next_seq = _next_seq(session, recording)
     if end_sample > recording.end_sample:
         recording.end_sample = end_sample
-        recording.last_contact = header.contact
+        recording.last_contact = header.contact or not recording.measures_contact
     recording.stored_samples += header.n_samples - overlap
     if recording.last_received_at is None or one.received_at > recording.last_received_at:
         recording.last_received_at = one.received_at
@@ -235,6 +235,12 @@ class Window:
     """Shape (n_samples,): stored at all."""
     contact: NDArray[np.bool_]
     """Shape (n_samples,): contact of every electrode was measured."""
+    measures_contact: bool = True
+
+    @property
+    def touching(self) -> NDArray[np.bool_]:
+        """Shape (n_samples,): nothing says that an electrode is off."""
+        return self.contact if self.measures_contact else np.ones_like(self.contact)
 
 
 def window(

@@ -52,6 +52,7 @@ class Loaded:
 
     ecg_mv: Leads
     contact: NDArray[np.bool_]
+    """Nothing says that an electrode is off."""
     lead_names: tuple[str, ...]
     fs_hz: float
     true_fs_hz: float
@@ -69,7 +70,7 @@ def load(session: Session, recording_id: str, time_zone: str) -> Loaded:
     ecg_mv[~window.present] = np.nan
     return Loaded(
         ecg_mv,
-        window.contact,
+        window.touching,
         tuple(recording.lead_names),
         recording.fs_hz,
         true_rate(recording),

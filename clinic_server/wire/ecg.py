@@ -85,6 +85,9 @@ class RecordingCreate(BaseModel):
     gain_counts_per_mv: float = Field(gt=0, le=1_000_000, allow_inf_nan=False)
     started_at: AwareDatetime
     """When sample 0 was taken, by the phone's clock."""
+    measures_contact: bool = True
+    """False: the make cannot tell skin from air, as a file cannot; that no segment claims
+    contact then says nothing."""
 
 
 class UploadState(BaseModel):

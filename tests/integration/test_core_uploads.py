@@ -4,6 +4,7 @@ import threading
 from datetime import timedelta
 
 import numpy as np
+import pytest
 from sqlmodel import select
 
 from clinic_server.devices import service as devices
@@ -234,3 +235,18 @@ def test_a_recording_starts_and_ends_on_its_sample_clock(
         recording = recordings.recording_by_id(session, phone.recording_id)
     assert recordings.sample_time(recording, 2500) == NOW + timedelta(seconds=10)
     assert recordings.sample_at(recording, NOW + timedelta(seconds=10)) == 2500
+
+
+@pytest.mark.parametrize("measures", [True, False])
+def test_no_contact_is_an_electrode_off_only_where_contact_is_measured(
+    clinic: Clinic, ward: Ward, measures: bool
+) -> None:
+    phone = clinic.phone(ward.code)
+    assert phone.announce(measures_contact=measures).status_code in (200, 201)
+    assert phone.put(0, segment_body(0, at=phone.started_at, contact=False)).is_success
+    with clinic.read() as session:
+        kept = recordings.recording_by_id(session, phone.recording_id)
+        assert kept.last_contact is not measures
+        window = recordings.window(session, kept.id, 0, kept.end_sample)
+        assert not window.contact.any()
+        assert window.touching.all() is np.bool_(not measures)

@@ -10,9 +10,12 @@ import pytest
 import wfdb
 from sqlmodel import select
 
+from clinic_server.importer import import_record
 from clinic_server.recordings import service as recordings
 from clinic_server.recordings.models import Recording
+from clinic_server.reports import worker
 from clinic_server.staff.models import AuditEntry, Role
+from clinic_server.wire.ecg import decode_segment
 from tests import factories as make
 
 FS_HZ = 250
@@ -207,3 +210,30 @@ def test_the_page_lists_the_patients_of_whoever_looks(desk):
     page = desk.browser.get("/desk/import", headers={"Accept": "text/html"}).text
     assert "王建国" in page
     assert "import.js" in page
+
+
+def test_an_imported_file_is_read_by_its_signal(clinic, ward, tmp_path):
+    # No file proves contact: that none is claimed must not make a day of lead-off.
+    bodies = make.ectopic_segments(60, FS_HZ)
+    counts = np.concatenate([decode_segment(body)[1] for body in bodies])
+    wfdb.wrsamp(
+        "holter",
+        fs=FS_HZ,
+        units=["mV"],
+        sig_name=["II"],
+        p_signal=counts / 200.0,
+        fmt=["16"],
+        write_dir=str(tmp_path),
+    )
+    record = tmp_path / "holter.hea"
+    import_record(clinic.parts.db, record, "A0001", "Asia/Shanghai", make.NOW)
+    with clinic.read() as session:
+        kept = recordings.latest_for(session, ward.patient_id)
+        assert kept is not None
+        window = recordings.window(session, kept.id, 0, kept.end_sample)
+        assert window.touching.all()
+        assert not window.contact.any()
+    found = worker.analyse(clinic.parts.settings.url, kept.id, "Asia/Shanghai")
+    assert found["coverage"]["lead_off_s"] == 0.0
+    assert found["coverage"]["analysable_pct"] > 90.0
+    assert found["heart_rate"]["total_beats"] > 50

@@ -13,7 +13,7 @@ from analytics import beats, live, live_rhythm, qrs, quality
 from analytics.errors import BadShape
 from analytics.live_trackers import BeatItem, Item, SecondItem, Trackers, WaveItem
 from analytics.types import Beat, Block, EpisodeEvent, LiveEvent, QualityWindow
-from analytics.vocabulary import Aami, Rhythm
+from analytics.vocabulary import Aami, NoiseCause, Rhythm
 
 FS = 250
 
@@ -33,9 +33,14 @@ def sketch(beats_s: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
 
 
 def run(
-    ecg: NDArray[np.float64], fs: float, size: int = FS, *, contact: bool = True
+    ecg: NDArray[np.float64],
+    fs: float,
+    size: int = FS,
+    *,
+    contact: bool = True,
+    measures_contact: bool = True,
 ) -> list[LiveEvent]:
-    state = live.start(fs)
+    state = live.start(fs, measures_contact=measures_contact)
     events: list[LiveEvent] = []
     for first in range(0, ecg.size, size):
         state, found = live.step(
@@ -168,6 +173,19 @@ def test_silence_without_contact_says_so() -> None:
     last = of(events, Rhythm.ASYS)[-1].episode
     assert last.evidence["contact"] < 0.2
     assert last.evidence["flat"] > 0.8
+
+
+@pytest.mark.parametrize("measures", [True, False])
+def test_without_contact_beats_count_only_where_nothing_measures_it(measures: bool) -> None:
+    ecg = np.concatenate([sketch(np.arange(0.5, 20, 0.8), 20), np.zeros(20 * FS)])
+    events = run(ecg, FS, contact=False, measures_contact=measures)
+    beats_seen = [event for event in events if isinstance(event, Beat)]
+    assert len(beats_seen) >= 24
+    assert {beat.usable for beat in beats_seen[:-1]} == {not measures}
+    first = next(event for event in events if isinstance(event, QualityWindow))
+    assert (first.cause == NoiseCause.LEAD_OFF) is measures
+    for asystole in of(events, Rhythm.ASYS):
+        assert asystole.episode.evidence["contact"] == 0.0, "never proven"
 
 
 def test_blocks_out_of_order_or_with_other_leads_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -68,6 +69,21 @@ def test_a_second_of_frames_is_one_segment(spool, wall):
     recorder = make_recorder(spool, wall)
     done = [one for i in range(10) for one in recorder.add(frame(i * 50, wall))]
     assert [(d.first_sample, len(d.counts)) for d in done] == [(0, 250), (250, 250)]
+
+
+@pytest.mark.parametrize("measures", [True, False])
+def test_the_clinic_is_told_whether_contact_is_measured(spool, wall, measures):
+    recorder = Recorder(
+        spool,
+        replace(INFO, measures_contact=measures),
+        clock=wall,
+        mono_s=lambda: 1.0,
+        segment_s=1.0,
+        max_s=86_400.0,
+    )
+    recorder.add(frame(0, wall))
+    (known,) = spool.recordings()
+    assert known.meta.measures_contact is measures
 
 
 def test_a_gap_is_a_jump_with_its_cause_and_never_samples(spool, wall):
