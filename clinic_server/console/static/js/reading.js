@@ -412,9 +412,11 @@ function signBar() {
   const saving = day.waiting.length
     ? t(day.offline ? "reading.not_saved" : "reading.saving", { n: day.waiting.length })
     : t("reading.all_saved", { n: day.newest });
+  const checked = events.unchecked
+    ? t("reading.left_to_check", { n: events.unchecked }) : t("reading.all_checked");
+  // Before the first count no event is known, and none is not the same as all checked.
   say($("#sign-facts"), [
-    t("reading.version", { version }),
-    events.unchecked ? t("reading.left_to_check", { n: events.unchecked }) : t("reading.all_checked"), saving,
+    t("reading.version", { version }), day.numbers ? checked : t("reading.counting"), saving,
   ].join(" · "));
   $("#sign-facts").classList.toggle("warn", day.offline);
   $("#finish").setAttribute("aria-disabled", String(locked()));

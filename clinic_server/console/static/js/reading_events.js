@@ -99,6 +99,9 @@ export class Events {
   draw() {
     this.rows = this.#rows();
     const wanted = this.rows.map((row) => this.#line(row));
+    if (!this.day.numbers) {
+      wanted.push(h("tr", {}, h("td", { class: "sec", colspan: "4", text: t("reading.counting") })));
+    }
     this.body.replaceChildren(...wanted);
     say($("#events-title"), this.unchecked
       ? t("reading.events_to_check", { n: this.unchecked }) : t("reading.events"));
