@@ -100,6 +100,8 @@ class QrsState:
     judged: int = 0
     """Cells of this segment in which beats have been looked for."""
     slow_done: int = 0
+    racing: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
+    """Rhythm cells, ending at ``slow_done``, that are ventricular tachycardia."""
     polarity: float = 0.0
     likely: qrs_doubt.Complexes = field(default_factory=qrs_doubt.Complexes)
     """The last candidates of this segment that are likely beats."""
@@ -302,6 +304,7 @@ def _extend_cells(
         state,
         heat=np.concatenate([state.heat, beat[0]]),
         slow_done=slow_end,
+        racing=np.concatenate([state.racing, (rhythm[0] > _RACING) & (rhythm[1] < 0.0)]),
     )
     return state, beat, rhythm, cell_first, slow_first
 
@@ -332,6 +335,7 @@ def _pick(
         view, (state.heat_first + cells) * CELL, heat[cells].astype(np.float64)
     )
     is_beat, likely = qrs_doubt.judge(view, candidates, state.likely)
+    is_beat |= _in_tachycardia(state, candidates)
     state, cells = replace(state, likely=likely), cells[is_beat]
     wavering = candidates.place[np.abs(candidates.logit + 1.5) < 1.5]
     logit = heat[cells].astype(np.float64)
@@ -353,6 +357,26 @@ def _pick(
             state, heat=heat[keep:], heat_first=state.heat_first + keep, judged=decided
         )
     return state, found, wavering, decided
+
+
+_RACING = 1.0
+"""Log-odds from which the rhythm is held to be ventricular and fast."""
+_RACING_LOGIT = -2.5
+_RACING_BEFORE = 256
+"""Grid samples before a candidate at which the rhythm is always known."""
+
+
+def _in_tachycardia(state: QrsState, found: qrs_doubt.Complexes) -> NDArray[np.bool_]:
+    """Tell which candidates stand where the rhythm is ventricular tachycardia.
+
+    Its complexes are unlike the patient's others, and few of them were in the training:
+    neither the network nor the likeness to other beats may be asked for much.
+    """
+    cell = (found.place - _RACING_BEFORE) // SLOW - (state.slow_done - state.racing.size)
+    known = (cell >= 0) & (cell < state.racing.size)
+    out = np.zeros(found.place.size, bool)
+    out[known] = state.racing[cell[known]]
+    return out & (found.logit > _RACING_LOGIT)
 
 
 _LEAST_HEIGHT, _LEAST_HEIGHT_IN_DOUBT = 0.08, 0.18
@@ -411,4 +435,5 @@ def _forget(state: QrsState) -> QrsState:
         scaled_first=first,
         ranges=state.ranges[-(filters.LONG_MEMORY_S + 8) :].copy(),
         heat=state.heat.copy(),
+        racing=state.racing[-2 * _RACING_BEFORE // SLOW :].copy(),
     )

@@ -230,6 +230,21 @@ def test_three_fast_ventricular_beats_are_tachycardia_and_two_are_not() -> None:
     assert found[0].episode.evidence["rate_bpm"] == pytest.approx(150, abs=1)
 
 
+def test_tachycardia_of_unheard_of_complexes_is_told_within_seconds(
+    shared_ecg: Path,
+) -> None:
+    # No beat of vfdb is annotated, so none was learnt, and these are like no other: the
+    # rhythm that the network sees must be enough to have them counted.
+    path = str(shared_ecg / "vfdb" / "611")
+    record = wfdb.rdrecord(path, sampfrom=250 * 1140, sampto=250 * 1215, channels=[0])
+    events = run(record.p_signal[:, 0], 250)
+    told = of(events, Rhythm.VT)
+    assert told, "label VT from 1196.2 s on"
+    assert 57.0 < told[0].episode.onset_sample / 250 < 60.0
+    assert told[0].episode.evidence["duration_s"] <= 5.0
+    assert 120 < told[0].episode.evidence["rate_bpm"] < 160
+
+
 def test_slow_ventricular_beats_are_not_tachycardia() -> None:
     assert not of(fed(rhythm_of("NNVVVVNN", [800.0] * 8)), Rhythm.VT)
 
