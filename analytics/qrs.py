@@ -35,7 +35,7 @@ class Segment:
     """Log-odds of (VT or VF, VF) every 128 ms, shape (n, 2)."""
     found: Found
     wavering: NDArray[np.int64]
-    """Grid positions of candidates near even odds, beats or not."""
+    """Grid positions of candidates that are hard to tell, beats or not."""
 
 
 @dataclass(frozen=True, slots=True)

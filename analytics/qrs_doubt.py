@@ -20,8 +20,6 @@ Floats = NDArray[np.float64]
 Cells = NDArray[np.float32]
 Places = NDArray[np.int64]
 
-CELL: Final = 4
-"""Grid samples per beat cell (32 ms)."""
 DOUBTFUL: Final = -3.5
 """Log-odds of the network from which a maximum is a candidate."""
 LIKELY: Final = -0.5
@@ -177,6 +175,7 @@ def reasons_of(view: View, found: Complexes, every: Complexes) -> Reasons:
     likeness = np.max(
         [_match(view, shape, place, near[:, -k]) for k in range(1, _ALIKE + 1)], axis=0
     )
+    unrest = noise / slope
     steepness = slope / (np.median(every.slope[rows], axis=1) + 0.02)
     since, interval = place - near[:, -1], near[:, -1] - near[:, -2]
     # Waves taken for beats before may stand among the neighbours: so the third quarter,
@@ -194,12 +193,12 @@ def reasons_of(view: View, found: Complexes, every: Complexes) -> Reasons:
         height=found.height[index] / (tall + 0.05),
         steepness=slope / (steep + 0.02),
         steep_before=view.steps(place, -70, -15).max(axis=1) / slope,
-        unrest=noise / slope,
+        unrest=unrest,
     )
     weighed = (
         found.logit[index],
         _octaves(steepness),
-        _octaves(noise / slope),
+        _octaves(unrest),
         likeness,
         low.astype(np.float64),
     )

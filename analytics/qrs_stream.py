@@ -15,7 +15,8 @@ from analytics import _model, filters, qrs_doubt, qrs_peaks
 from analytics.filters import GRID_HZ, HIGH_PASS_HALF
 from analytics.types import Ecg, RPeaks
 
-CELL = qrs_doubt.CELL
+CELL = 4
+"""Grid samples per beat cell (32 ms)."""
 SLOW = 16
 """Grid samples per rhythm cell (128 ms)."""
 # What the network sees, in grid samples, rounded up to whole rhythm cells.
@@ -26,6 +27,8 @@ _START_S = 2
 _NEIGHBOURS = 6
 """A QRS is the highest of the 6 cells (192 ms) on either side: up to 300 bpm."""
 _SURE_AT_END = 1.0
+_WAVERING = (-3.0, 0.0)
+"""Log-odds between which a candidate says that this lead is hard to read."""
 _BRIDGE_S = 0.1
 """Missing samples up to this long are bridged; longer ones split the recording."""
 Cells = NDArray[np.float32]
@@ -66,7 +69,7 @@ class Piece:
     """Log-odds of VT or VF, and of VF, shape (n, 2), from ``slow_first`` on."""
     found: Found
     wavering: NDArray[np.int64]
-    """Grid positions of candidates near even odds, beats or not."""
+    """Grid positions of candidates that are hard to tell, beats or not."""
     closed: bool
     """The segment ends here."""
     end_sample: int
@@ -337,7 +340,7 @@ def _pick(
     is_beat, likely = qrs_doubt.judge(view, candidates, state.likely)
     is_beat |= _in_tachycardia(state, candidates)
     state, cells = replace(state, likely=likely), cells[is_beat]
-    wavering = candidates.place[np.abs(candidates.logit + 1.5) < 1.5]
+    wavers = (candidates.logit > _WAVERING[0]) & (candidates.logit < _WAVERING[1])
     logit = heat[cells].astype(np.float64)
     around = padded[cells[:, None] + _NEIGHBOURS + np.array([-1, 1])].astype(np.float64)
     around = np.where(np.isfinite(around), around, logit[:, None] - 1.0)
@@ -356,7 +359,7 @@ def _pick(
         state = replace(
             state, heat=heat[keep:], heat_first=state.heat_first + keep, judged=decided
         )
-    return state, found, wavering, decided
+    return state, found, candidates.place[wavers], decided
 
 
 _RACING = 1.0

@@ -11,9 +11,7 @@ import argparse
 import asyncio
 import random
 import secrets
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +21,7 @@ from uuid import uuid4
 
 import httpx
 import numpy as np
+from bench_clinic import serving
 
 from clinic_server.devices import service as devices
 from clinic_server.family import service as family
@@ -162,31 +161,18 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=5.0)
     parser.add_argument("--seconds", type=float, default=30.0)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+    with tempfile.TemporaryDirectory() as folder:
         codes, cookies = seed(Path(folder), -(-options.followers // LINKS_EACH))
-        server = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "clinic_server.cli", "serve"),
-                *("--data-dir", folder, "--port", str(port)),
-            ],
-            stderr=subprocess.DEVNULL,
-        )
-        try:
+        with serving(Settings(data_dir=Path(folder)), ticks=True) as (base, _):
             took, stored = asyncio.run(
                 measure(
-                    f"http://127.0.0.1:{port}",
+                    base,
                     codes,
                     cookies[: options.followers],
                     options.every,
                     options.seconds,
                 )
             )
-        finally:
-            server.terminate()
-            server.wait()
     took.sort()
     n = len(took)
     sys.stdout.write(

@@ -10,22 +10,18 @@ import argparse
 import json
 import secrets
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import wfdb
 from bench_analytics import DAY_FS, day_recording
+from bench_clinic import serving
 from playwright.sync_api import Page, sync_playwright
 
 from clinic_server.importer import import_record
@@ -69,29 +65,6 @@ def seed(folder: Path, data: Path, hours: float) -> float:
     import_record(db, folder / "day", "B0001", "Asia/Shanghai", now)
     db.close()
     return time.monotonic() - began
-
-
-@contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """Run a clinic server on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "clinic_server.cli", "serve"]
-    command += ["--data-dir", str(folder), "--port", str(port)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        base = f"http://127.0.0.1:{port}"
-        while True:
-            try:
-                if httpx.get(f"{base}/readyz").is_success:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.1)
-        yield base
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def opened_ms(page: Page, address: str) -> float:
@@ -165,7 +138,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         imported_s = seed(Path(name), options.data, options.hours)
-        with server(Path(name)) as base:
+        with serving(Settings(data_dir=Path(name)), ticks=True) as (base, _):
             figures = measure(base, options.openings, options.edits)
     line = {"imported_s": round(imported_s, 1), **figures}
     sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -1,7 +1,7 @@
 """Recordings: announced, filled segment by segment, closed, read as windows."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -182,9 +182,7 @@ def window(
         ``counts`` int32 (n_samples, n_leads), ``present`` and ``contact`` bool.
     """
     recording = recording_by_id(session, recording_id)
-    n_leads = len(recording.lead_names)
-    part = store.window(session, recording_id, first_sample, end_sample, n_leads)
-    return replace(part, measures_contact=recording.measures_contact)
+    return store.window(session, recording, first_sample, end_sample)
 
 
 def spans(

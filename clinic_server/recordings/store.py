@@ -235,7 +235,7 @@ class Window:
     """Shape (n_samples,): stored at all."""
     contact: NDArray[np.bool_]
     """Shape (n_samples,): contact of every electrode was measured."""
-    measures_contact: bool = True
+    measures_contact: bool
 
     @property
     def touching(self) -> NDArray[np.bool_]:
@@ -244,7 +244,7 @@ class Window:
 
 
 def window(
-    session: Session, recording_id: str, first_sample: int, end_sample: int, n_leads: int
+    session: Session, recording: Recording, first_sample: int, end_sample: int
 ) -> Window:
     """Read samples ``[first_sample, end_sample)``.
 
@@ -252,13 +252,13 @@ def window(
     question always gets the same answer.
     """
     n_samples = max(0, end_sample - first_sample)
-    counts = np.zeros((n_samples, n_leads), np.int32)
+    counts = np.zeros((n_samples, len(recording.lead_names)), np.int32)
     present = np.zeros(n_samples, np.bool_)
     contact = np.zeros(n_samples, np.bool_)
     rows = session.exec(
         select(Segment.body)
         .where(
-            Segment.recording_id == recording_id,
+            Segment.recording_id == recording.id,
             Segment.first_sample > first_sample - MAX_SAMPLES,
             Segment.first_sample < end_sample,
             Segment.end_sample > first_sample,
@@ -273,7 +273,7 @@ def window(
         counts[to] = samples[low - header.first_sample : high - header.first_sample]
         present[to] = True
         contact[to] = header.contact
-    return Window(first_sample, counts, present, contact)
+    return Window(first_sample, counts, present, contact, recording.measures_contact)
 
 
 def count_conflicts(session: Session, recording_id: str) -> int:
