@@ -14,6 +14,7 @@ from analytics.delineation import BEFORE_S
 from analytics.delineation_p import PWave, average_p_waves, likeness
 from analytics.filters import project
 from analytics.rhythm_beats import BeatArrays, Floats, Ints, Span, covered, merge
+from analytics.rhythm_pauses import hidden_beat
 from analytics.types import Ecg, Episode
 from analytics.vocabulary import Rhythm
 
@@ -150,6 +151,9 @@ def _dropped_beats(
                 continue
             match = _extra_waves(beats, ecg_mv, which, ordinary[which], item.wave)
             hit = match >= P_MATCH
+            if not share:
+                # Where a beat was missed, its own P wave was conducted.
+                hit &= [not hidden_beat(ecg_mv, beats, k) for k in which.tolist()]
             if hit.sum() > share * which.size and (not share or hit.sum() >= LEAST):
                 out += [
                     _dropped(

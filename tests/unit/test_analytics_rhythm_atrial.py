@@ -132,6 +132,20 @@ def test_second_degree_block_is_named_by_its_type(rhythm, kind, seed):
     assert episode.confidence <= 0.6
 
 
+def test_beats_that_were_missed_are_no_dropped_beats():
+    ecg_mv, beats = played(segment("sinus", 200, 70.0))
+    kept = np.ones(len(beats), bool)
+    kept[60::9] = False
+    rows = [
+        Beat(int(at), Aami.N, 0.9, 1000.0 * float(rr), False, True)
+        for at, rr in zip(
+            beats.sample[kept], np.diff(beats.sample[kept], prepend=0) / FS, strict=True
+        )
+    ]
+    table = beat_arrays(rows, FS, ecg_mv.size)
+    assert not [e for e in find_blocks(table, ecg_mv, []) if e.rhythm is Rhythm.BII]
+
+
 def test_two_to_one_conduction_is_told_by_the_second_p_wave():
     # The sinus P waves of 100/min, every second one conducted at a PR of 160 ms.
     rr_s, pr_s, n = 1.2, 0.16, 60
