@@ -103,17 +103,18 @@ def _slow_stretches(beats: BeatArrays, taken: Sequence[Span], size: int) -> list
     rr_s = np.nan_to_num(beats.rr_s)
     slow = (rr_s >= SLOW_RR_S) & beats.usable & ~covered(beats.sample, taken)
     slow &= (beats.sample > 0.5 * beats.fs) & (beats.sample < size)
-    out: list[int] = []
+    starts: list[int] = []
     for first, end in runs_of(slow):
-        starts = list(range(first, end - BEATS + 1, BEATS))
-        if starts and end - (starts[-1] + BEATS) >= BEATS // 2:
-            starts.append(end - BEATS)
-        for start in starts:
-            inner = rr_s[start : start + BEATS]
-            middle = float(np.median(inner))
-            if float(np.mean(np.abs(inner - middle) <= EVEN_RR * middle)) >= SEEN:
-                out.append(start)
-    return out
+        here = list(range(first, end - BEATS + 1, BEATS))
+        if here and end - (here[-1] + BEATS) >= BEATS // 2:
+            here.append(end - BEATS)
+        starts += here
+    if not starts:
+        return []
+    inner = rr_s[np.array(starts)[:, None] + np.arange(BEATS)]
+    middle = np.median(inner, axis=1, keepdims=True)
+    even = (np.abs(inner - middle) <= EVEN_RR * middle).mean(axis=1) >= SEEN
+    return [start for start, kept in zip(starts, even.tolist(), strict=True) if kept]
 
 
 def _free_chain(ecg_mv: Ecg, beats: BeatArrays, first: int) -> _Chain | None:

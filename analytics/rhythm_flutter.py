@@ -115,17 +115,20 @@ def _look(beats: BeatArrays, ecg_mv: Ecg, first: int, window: Floats) -> _Look |
     """Look for a period whose multiples the intervals are, and for its wave."""
     rr_s = window[np.isfinite(window)]
     waves = rr_s[None, :] / PERIOD_S[:, None]
-    whole = np.round(waves)
-    off = np.abs(waves - whole)
-    fits = (off <= OFF).mean(axis=1) >= NEARLY_ALL
+    off = np.abs(waves - np.round(waves))
+    # Medians are dear: taken only where nearly all intervals fit, which is seldom.
+    fits = np.flatnonzero((off <= OFF).mean(axis=1) >= NEARLY_ALL)
+    if not fits.size:
+        return None
+    off, whole = off[fits], np.round(waves[fits])
     middle = np.median(off, axis=1)
     usual = np.median(whole, axis=1, keepdims=True)
     second = ((whole != usual) & (off <= OFF)).sum(axis=1)
-    fits &= (middle <= MIDDLE_OFF) & (second >= SECOND)
-    fits &= (usual[:, 0] >= MULTIPLES[0]) & (usual[:, 0] <= MULTIPLES[1])
-    if not fits.any():
+    good = (middle <= MIDDLE_OFF) & (second >= SECOND)
+    good &= (usual[:, 0] >= MULTIPLES[0]) & (usual[:, 0] <= MULTIPLES[1])
+    if not good.any():
         return None
-    return _best_look(beats, ecg_mv, first, PERIOD_S[fits], middle[fits], SWING)
+    return _best_look(beats, ecg_mv, first, PERIOD_S[fits[good]], middle[good], SWING)
 
 
 def _fixed(
@@ -145,10 +148,15 @@ def _fixed(
         if start in done or rr_s.size < KNOWN_SHARE * BEATS:
             continue
         waves = rr_s[None, :] / near[:, None]
-        middle = np.median(np.abs(waves - np.round(waves)), axis=1)
+        off = np.abs(waves - np.round(waves))
+        able = np.flatnonzero((off <= FIXED_OFF).sum(axis=1) >= rr_s.size // 2)
+        if not able.size:
+            continue
+        middle = np.median(off[able], axis=1)
         fits = middle <= FIXED_OFF
         if fits.any():
-            found = _best_look(beats, ecg_mv, start, near[fits], middle[fits], FIXED_SWING)
+            periods_s = near[able[fits]]
+            found = _best_look(beats, ecg_mv, start, periods_s, middle[fits], FIXED_SWING)
             out += [] if found is None else [found]
     return out
 
