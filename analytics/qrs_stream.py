@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics import _model, filters, qrs_peaks
+from analytics import _model, filters, qrs_doubt, qrs_peaks
 from analytics.filters import GRID_HZ, HIGH_PASS_HALF
 from analytics.types import Ecg, RPeaks
 
@@ -26,8 +26,6 @@ _START_S = 2
 """The amplitude of the first two seconds is needed before the first answer."""
 _NEIGHBOURS = 6
 """A QRS is the highest of the 6 cells (192 ms) on either side: up to 300 bpm."""
-BEAT = -1.1
-"""Log-odds that make a beat: one missed weighs more than a false one."""
 _SURE_AT_END = 1.0
 _WAVERING = (-3.0, 0.0)
 """Log-odds between which a candidate says that this lead is hard to read."""
@@ -108,6 +106,8 @@ class QrsState:
     racing: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
     """Rhythm cells, ending at ``slow_done``, that are ventricular tachycardia."""
     polarity: float = 0.0
+    likely: qrs_doubt.Complexes = field(default_factory=qrs_doubt.Complexes)
+    """The last candidates of this segment that are likely beats."""
     before: qrs_peaks.Placed | None = None
     """The beat before, in this segment."""
 
@@ -324,7 +324,7 @@ def _pick(
     if end <= judged:
         return state, empty, empty.place, state.judged
     padded = np.concatenate([side, heat, side])
-    cells = np.flatnonzero(heat[judged:end] > _WAVERING[0]) + judged
+    cells = np.flatnonzero(heat[judged:end] > qrs_doubt.DOUBTFUL) + judged
     here = heat[cells]
     sides = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1)[cells]
     top = here > sides[:, :_NEIGHBOURS].max(axis=1)
@@ -333,10 +333,15 @@ def _pick(
     top &= (cells < heat.size - _NEIGHBOURS) | (here > _SURE_AT_END)
     cells = cells[top]
     cells = cells[_high_enough(state, cells)]
-    logit, place = heat[cells].astype(np.float64), (state.heat_first + cells) * CELL
-    wavering = place[logit < _WAVERING[1]]
-    is_beat = (logit > BEAT) | _in_tachycardia(state, place, logit)
-    cells, logit = cells[is_beat], logit[is_beat]
+    view = qrs_doubt.View(state.scaled, state.scaled_first)
+    candidates = qrs_doubt.measure(
+        view, (state.heat_first + cells) * CELL, heat[cells].astype(np.float64)
+    )
+    is_beat, likely = qrs_doubt.judge(view, candidates, state.likely)
+    is_beat |= _in_tachycardia(state, candidates)
+    state, cells = replace(state, likely=likely), cells[is_beat]
+    wavers = (candidates.logit > _WAVERING[0]) & (candidates.logit < _WAVERING[1])
+    logit = heat[cells].astype(np.float64)
     around = padded[cells[:, None] + _NEIGHBOURS + np.array([-1, 1])].astype(np.float64)
     around = np.where(np.isfinite(around), around, logit[:, None] - 1.0)
     bend = np.minimum(around[:, 0] - 2 * logit + around[:, 1], -1e-3)
@@ -354,7 +359,7 @@ def _pick(
         state = replace(
             state, heat=heat[keep:], heat_first=state.heat_first + keep, judged=decided
         )
-    return state, found, wavering, decided
+    return state, found, candidates.place[wavers], decided
 
 
 _RACING = 1.0
@@ -364,19 +369,17 @@ _RACING_BEFORE = 256
 """Grid samples before a candidate at which the rhythm is always known."""
 
 
-def _in_tachycardia(
-    state: QrsState, place: NDArray[np.int64], logit: NDArray[np.float64]
-) -> NDArray[np.bool_]:
+def _in_tachycardia(state: QrsState, found: qrs_doubt.Complexes) -> NDArray[np.bool_]:
     """Tell which candidates stand where the rhythm is ventricular tachycardia.
 
     Its complexes are unlike the patient's others, and few of them were in the training:
-    the network may not be asked for much.
+    neither the network nor the likeness to other beats may be asked for much.
     """
-    cell = (place - _RACING_BEFORE) // SLOW - (state.slow_done - state.racing.size)
+    cell = (found.place - _RACING_BEFORE) // SLOW - (state.slow_done - state.racing.size)
     known = (cell >= 0) & (cell < state.racing.size)
-    out = np.zeros(place.size, bool)
+    out = np.zeros(found.place.size, bool)
     out[known] = state.racing[cell[known]]
-    return out & (logit > _RACING_LOGIT)
+    return out & (found.logit > _RACING_LOGIT)
 
 
 _LEAST_HEIGHT, _LEAST_HEIGHT_IN_DOUBT = 0.08, 0.18
