@@ -15,7 +15,7 @@ from analytics.holter_types import HolterReport, Symptom
 from analytics.types import Ecg, Leads
 from analytics.vocabulary import Aami
 
-ALGORITHM_VERSION: Final = "0.4.0"
+ALGORITHM_VERSION: Final = "0.4.1"
 """Raised whenever the same recording may give other beats, episodes or numbers."""
 
 

@@ -165,7 +165,9 @@ def rolling_median(values: Vector, where: Flags, half: int) -> Vector:
     count = total[2 * half :] - np.concatenate([[0], total[: -2 * half - 1]])
     # A rank filter is faster than sorting, but knows no holes.
     whole = count == 2 * half + 1
-    out = ndimage.rank_filter(np.nan_to_num(values), half, size=2 * half + 1, mode="mirror")
+    out: Vector = ndimage.rank_filter(
+        np.nan_to_num(values), half, size=2 * half + 1, mode="mirror"
+    )
     out[count < 5] = np.nan
     some = np.flatnonzero(~whole & (count >= 5))
     for low in range(0, some.size, 8192):

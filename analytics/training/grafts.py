@@ -1,7 +1,8 @@
-"""Ventricular beats of one patient put into the recording of another.
+"""Ventricular beats of one patient put into the recording of another, and T waves.
 
 Ventricular beats that come early in fibrillation are rare in the databases and look
-different in each patient: few patients would have to stand for all.
+different in each patient: few patients would have to stand for all. So are T waves as tall
+as beats.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ Floats = NDArray[np.float64]
 BEFORE, AFTER = 20, 38
 """Grid samples of a graft before and after its place."""
 _APART = 40
+_T_DELAY_S, _T_WIDTH_S = (0.22, 0.4), (0.03, 0.075)
 _FEWEST = 3
 _FADE = np.minimum(1.0, np.hanning(BEFORE + AFTER) * 4.0)
 
@@ -97,3 +99,27 @@ def graft(
     under = part if rng.random() < 0.5 else line + (part - line) * (1.0 - _FADE)
     part[:] = under + _FADE * shape * scale_mv * 2.0 ** rng.normal(0.0, 0.5)
     return at
+
+
+def add_tall_waves(
+    x: Floats, places: Floats, scale_mv: float, rng: np.random.Generator
+) -> None:
+    """Put a T wave behind every beat that is followed by room for one, in place.
+
+    Parameters
+    ----------
+    x : ndarray of float64, shape (n,)
+        mV on the detection grid.
+    places : ndarray of float64, shape (n_beats,)
+        Beats in ``x``, ascending.
+    scale_mv : float
+        Height of a QRS there.
+    rng : numpy.random.Generator
+    """
+    delay, width = (
+        rng.uniform(*span) * filters.GRID_HZ for span in (_T_DELAY_S, _T_WIDTH_S)
+    )
+    roomy = places[np.diff(places, append=np.inf) > delay + 3.0 * width]
+    away = (np.arange(x.size) - (roomy[:, None] + delay)) / width
+    height = scale_mv * rng.uniform(0.1, 0.5) * rng.choice([-1.0, 1.0])
+    x += height * np.exp(-0.5 * away**2).sum(axis=0)

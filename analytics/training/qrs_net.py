@@ -3,6 +3,7 @@
 Run ``python -m analytics.training.qrs_net DATA OUT.onnx [--folds 3 --leave-out K]``.
 It needs torch and onnx besides the product's packages. Without ``--leave-out`` all
 patients are used; with it, those of fold K never enter (see `qrs_data.folds_of`).
+``--start FILE.pt`` goes on from the weights of an earlier run, with a lower ``--rate``.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from analytics import filters
-from analytics.training import grafts, noise, qrs_data
+from analytics.training import drawn, grafts, noise, qrs_data
 from analytics.training.qrs_layout import flatten_layout
 
 CROP = 1536
@@ -130,6 +131,7 @@ def example(
     pool: list[NDArray[np.float32]],
     ventricular: list[list[NDArray[np.float64]]],
     rng: np.random.Generator,
+    tall: float = 0.0,
 ) -> tuple[NDArray[np.float32], ...]:
     """Make one training crop: input, then targets and weights of beats and of rhythm."""
     crop = _crop(record, rng)
@@ -144,6 +146,8 @@ def example(
                 order = int(np.searchsorted(places, at))
                 places = np.insert(places, order, at)
                 classes = np.insert(classes, order, qrs_data.VENTRICULAR)
+    if record.has_beats and rng.random() < tall:
+        grafts.add_tall_waves(x, places, scale, rng)
     if rng.random() < 0.6:
         x = x + noise.draw(rng, pool, CROP) * scale * 10 ** rng.uniform(-1.6, -0.35)
         if rng.random() < 0.3:
@@ -188,40 +192,53 @@ def example(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How long and on what a network is trained."""
+
+    steps: int
+    batch: int
+    rate: float
+    """Highest learning rate."""
+    drawn: float
+    """Share of examples that are drawn hearts."""
+    tall: float
+    """Share of the others that get tall T waves."""
+
+
 def train(
+    net: QrsNet,
     records: list[qrs_data.Labelled],
     pool: list[NDArray[np.float32]],
-    *,
-    steps: int,
-    batch: int = 32,
-    seed: int = 1,
+    course: Course,
+    rng: np.random.Generator,
 ) -> QrsNet:
     """Fit on random crops of the records; cosine schedule, AdamW."""
-    rng = np.random.default_rng(seed)
-    torch.manual_seed(seed)
     groups = {
         name: [r for r in records if r.database == name and (r.has_beats or name == "vfdb")]
         for name in SHARES
     }
     names = [name for name in SHARES if groups[name]]
     shares = np.array([SHARES[name] for name in names])
-    scales = {
-        r.name: filters.amplitude_scale(filters.second_ranges(r.leads[0].astype(float)), 0)
-        for r in records
-    }
+    scales = {r.name: _scale(r) for r in records}
     ventricular = grafts.bank(records)
-    net = QrsNet()
     kept: QrsNet = deepcopy(net).eval()
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, steps, pct_start=0.15)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, course.rate, course.steps, pct_start=0.15
+    )
     started, total = time.monotonic(), np.zeros(3)
-    for step in range(1, steps + 1):
-        chosen = [
-            groups[names[int(rng.choice(len(names), p=shares / shares.sum()))]]
-            for _ in range(batch)
-        ]
-        picked = [group[int(rng.integers(0, len(group)))] for group in chosen]
-        parts = [example(r, scales[r.name], pool, ventricular, rng) for r in picked]
+    for step in range(1, course.steps + 1):
+        parts = []
+        for _ in range(course.batch):
+            if rng.random() < course.drawn:
+                record = drawn.heart(rng)
+                scale = _scale(record)
+            else:
+                group = groups[names[int(rng.choice(len(names), p=shares / shares.sum()))]]
+                record = group[int(rng.integers(0, len(group)))]
+                scale = scales[record.name]
+            parts.append(example(record, scale, pool, ventricular, rng, course.tall))
         x, target, weight, r_target, r_weight = (
             torch.from_numpy(np.stack(column)) for column in zip(*parts, strict=True)
         )
@@ -248,6 +265,11 @@ def train(
             sys.stderr.flush()
             total[:] = 0
     return kept
+
+
+def _scale(record: qrs_data.Labelled) -> NDArray[np.float64]:
+    """QRS amplitude of the first lead, second by second."""
+    return filters.amplitude_scale(filters.second_ranges(record.leads[0].astype(float)), 0)
 
 
 def _follow(kept: QrsNet, net: QrsNet, step: int) -> None:
@@ -286,8 +308,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=4e-3)
+    parser.add_argument("--drawn", type=float, default=0.0)
+    parser.add_argument("--tall", type=float, default=0.0)
+    parser.add_argument("--start", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
+    torch.manual_seed(given.seed)
+    net = QrsNet()
+    if given.start is not None:
+        net.load_state_dict(torch.load(given.start))
     fold = qrs_data.folds_of(given.data, given.folds)
     records = [
         record
@@ -295,9 +325,10 @@ def main() -> None:
         if given.leave_out is None or fold[record.patient] != given.leave_out
     ]
     pool = noise.noise_pool(given.data)
-    net = train(records, pool, steps=given.steps, batch=given.batch, seed=given.seed)
-    torch.save(net.state_dict(), given.out.with_suffix(".pt"))
-    export(net, given.out)
+    course = Course(given.steps, given.batch, given.rate, given.drawn, given.tall)
+    kept = train(net, records, pool, course, np.random.default_rng(given.seed))
+    torch.save(kept.state_dict(), given.out.with_suffix(".pt"))
+    export(kept, given.out)
 
 
 if __name__ == "__main__":
