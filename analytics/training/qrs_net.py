@@ -203,7 +203,7 @@ class Course:
     drawn: float
     """Share of examples that are drawn hearts."""
     tall: float
-    """Share of the others that get tall T waves."""
+    """Share of all with beats that get tall T waves."""
 
 
 def train(
