@@ -153,7 +153,7 @@ def _dropped_beats(
             hit = match >= P_MATCH
             if not share:
                 # Where a beat was missed, its own P wave was conducted.
-                hit &= [not hidden_beat(ecg_mv, beats, k) for k in which.tolist()]
+                hit[hit] = [not hidden_beat(ecg_mv, beats, int(k)) for k in which[hit]]
             if hit.sum() > share * which.size and (not share or hit.sum() >= LEAST):
                 out += [
                     _dropped(
